@@ -1,0 +1,225 @@
+"""How fast a build is, against the least it could cost and against what one would run instead; all in one run.
+
+    python benchmarks/build.py [--pairs 2000] [--rounds 3] [--memory] [--out results.json]
+
+Every way gets the same files, in turns, and the median of the rounds counts; ratios are what matters. The ways:
+
+- floor: read each file, sha256, decode image and mask with Pillow, nothing else;
+- build: ``build_own`` from listing to published and verified collection, 1 worker and 2;
+- datasets: ``Dataset.from_generator`` with the same validation (decode both, equal sizes, sha256) and ``save_to_disk``;
+- write: our writer without validation, against the same ``from_generator`` and ``save_to_disk`` without validation;
+- memory: peak resident memory of a build of 1,000 and of 20,000 samples.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from hqdata.pipelines.own_data import build_own
+from hqdata.pipelines.recipe import Options
+from hqdata.schema import Record
+from hqdata.store.writer import write_shard
+
+
+def make_pairs(folder: Path, pairs: int, rng: np.random.Generator) -> None:
+    """Write noisy JPEGs of 400 x 300 and star-shaped soft masks, all different."""
+    (folder / "im").mkdir(parents=True)
+    (folder / "gt").mkdir()
+    base = [np.cumsum(np.cumsum(rng.normal(0, 1, (300, 400, 3)), axis=0), axis=1) for _ in range(20)]
+    base = [((b - b.min()) / np.ptp(b) * 215).astype(np.uint8) for b in base]
+    for index in range(pairs):
+        image = base[index % 20] + rng.integers(0, 40, (300, 400, 3), dtype=np.uint8)
+        Image.fromarray(image).save(folder / "im" / f"{index:06d}.jpg", quality=88)
+        y, x = np.mgrid[:300, :400]
+        angle = np.arctan2(y - 150, x - 200)
+        reach = 90 + 30 * np.sin(angle * (3 + index % 7) + index)
+        mask = np.clip((reach - np.hypot(y - 150, x - 200)) * 128 + 128, 0, 255).astype(np.uint8)
+        Image.fromarray(mask).save(folder / "gt" / f"{index:06d}.png")
+
+
+def stems(folder: Path) -> list[tuple[Path, Path]]:
+    return [(path, folder / "gt" / f"{path.stem}.png") for path in sorted((folder / "im").iterdir())]
+
+
+def decode_and_hash(image: bytes, mask: bytes) -> tuple[str, str, tuple[int, int]]:
+    """Validate a pair: digests of both, both decoded, equal sizes."""
+    digests = hashlib.sha256(image).hexdigest(), hashlib.sha256(mask).hexdigest()
+    picture, cover = Image.open(io.BytesIO(image)), Image.open(io.BytesIO(mask))
+    picture.load()
+    cover.load()
+    assert picture.size == cover.size
+    return *digests, picture.size
+
+
+def floor(folder: Path, _out: Path) -> None:
+    for image, mask in stems(folder):
+        decode_and_hash(image.read_bytes(), mask.read_bytes())
+
+
+def build(workers: int) -> Callable[[Path, Path], None]:
+    def run(folder: Path, out: Path) -> None:
+        build_own(folder / "im", folder / "gt", "bench", out, Options(workers=workers))
+
+    return run
+
+
+def with_datasets(*, validate: bool) -> Callable[[Path, Path], None]:
+    def rows(pairs: list[tuple[Path, Path]]) -> Iterator[dict[str, Any]]:
+        for image, mask in pairs:
+            pixels, cover = image.read_bytes(), mask.read_bytes()
+            row: dict[str, Any] = {
+                "sample_id": f"bench/all/{image.stem}",
+                "image": {"bytes": pixels, "path": image.name},
+                "mask": {"bytes": cover, "path": mask.name},
+            }
+            if validate:
+                first, second, size = decode_and_hash(pixels, cover)
+                row |= {"image_sha256": first, "mask_sha256": second, "width": size[0], "height": size[1]}
+            else:
+                row |= {"image_sha256": hashlib.sha256(pixels).hexdigest()}
+                row |= {"mask_sha256": hashlib.sha256(cover).hexdigest(), "width": 400, "height": 300}
+            yield row
+
+    def run(folder: Path, out: Path) -> None:
+        import datasets
+
+        text, number = datasets.Value("string"), datasets.Value("int32")
+        features = datasets.Features(
+            {"sample_id": text, "image": datasets.Image(), "mask": datasets.Image()}
+            | {"image_sha256": text, "mask_sha256": text, "width": number, "height": number}
+        )
+        made = datasets.Dataset.from_generator(
+            rows, gen_kwargs={"pairs": stems(folder)}, features=features, cache_dir=str(out) + ".cache"
+        )
+        made.save_to_disk(str(out))
+        shutil.rmtree(str(out) + ".cache")
+
+    return run
+
+
+def write_only(folder: Path, out: Path) -> None:
+    """Our writer alone: read, sha256, write; nothing is decoded."""
+    blank = Record(
+        sample_id="", source="bench", part="all", image=b"", image_suffix=".jpg", mask=b"", mask_suffix=".png",
+        masks=None, width=400, height=300, image_sha256="", mask_sha256="", pixels_sha256="", flags=(), errata=(),
+    )  # fmt: skip
+
+    def records() -> Iterator[Record]:
+        for image, mask in stems(folder):
+            pixels, cover = image.read_bytes(), mask.read_bytes()
+            yield replace(
+                blank,
+                sample_id=f"bench/all/{image.stem}",
+                image=pixels,
+                mask=cover,
+                image_sha256=hashlib.sha256(pixels).hexdigest(),
+                mask_sha256=hashlib.sha256(cover).hexdigest(),
+            )
+
+    out.mkdir()
+    write_shard(out / "bench.arrow", records(), 64 << 20)
+
+
+WAYS: dict[str, Callable[[Path, Path], None]] = {
+    "floor: decode + sha256": floor,
+    "build, 1 worker": build(1),
+    "build, 2 workers": build(2),
+    "datasets, same validation": with_datasets(validate=True),
+    "write only": write_only,
+    "datasets, no validation": with_datasets(validate=False),
+}
+
+
+def measure(folder: Path, work: Path, rounds: int) -> dict[str, float]:
+    """Median seconds of each way; the ways take turns, and the first turn warms the page cache and is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    for turn in range(rounds + 1):
+        for name, way in WAYS.items():
+            out = work / f"out-{turn}"
+            start = time.perf_counter()
+            way(folder, out)
+            if turn:
+                seconds[name].append(time.perf_counter() - start)
+            shutil.rmtree(out, ignore_errors=True)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak_memory(folder: Path, out: Path) -> float:
+    """Peak resident memory in MB of a build in a process of its own."""
+    run = [sys.executable, __file__, "--child", str(folder), str(out)]
+    return float(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+
+
+def child(folder: Path, out: Path) -> None:
+    build(1)(folder, out)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory", action="store_true", help="also measure peak memory at 1,000 and 20,000 samples")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    parser.add_argument("--child", nargs=2, type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        child(*given.child)
+        return
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    results: dict[str, Any] = {"pairs": given.pairs, "rounds": given.rounds, "machine": platform.processor()}
+    results["cores"] = os.cpu_count()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        make_pairs(work / "data", given.pairs, np.random.default_rng(0))
+        seconds = measure(work / "data", work, given.rounds)
+        results["seconds"] = seconds
+        results["ratios"] = ratios(seconds)
+        if given.memory:
+            results["peak_mb"] = {}
+            for pairs in (1000, 20_000):
+                make_pairs(work / f"memory-{pairs}", pairs, np.random.default_rng(1))
+                results["peak_mb"][str(pairs)] = peak_memory(work / f"memory-{pairs}", work / f"built-{pairs}")
+    report(results)
+    if given.out:
+        given.out.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def ratios(seconds: dict[str, float]) -> dict[str, float]:
+    one = seconds["build, 1 worker"]
+    return {
+        "build / floor (goal: <= 1.15)": one / seconds["floor: decode + sha256"],
+        "datasets, same validation / build (goal: >= 1)": seconds["datasets, same validation"] / one,
+        "datasets, no validation / write only (goal: >= 3)": seconds["datasets, no validation"] / seconds["write only"],
+        "1 worker / 2 workers (goal: >= 1.7)": one / seconds["build, 2 workers"],
+    }
+
+
+def report(results: dict[str, Any]) -> None:
+    for name, value in results["seconds"].items():
+        print(f"{name:<34}{value:8.2f} s {results['pairs'] / value:10,.0f} pairs/s")
+    for name, value in results["ratios"].items():
+        print(f"{name:<52}{value:6.2f}")
+    for pairs, value in results.get("peak_mb", {}).items():
+        print(f"peak memory of {int(pairs):>6,} samples{value:10.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+"""``python -m hqdata``."""
+
+from hqdata.cli.main import main
+
+if __name__ == "__main__":
+    main()

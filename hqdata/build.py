@@ -1,0 +1,305 @@
+"""Plan -> shards -> counts -> publish: the last steps of every build, whatever the recipe.
+
+A build works in ``OUT.partial-<plan digest>/`` beside its destination. Shards that were finished from the same inputs
+are taken over from there, from unfinished builds of another plan, and from the collection that is to be replaced.
+"""
+
+import contextlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import partial as bind
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hqdata.catalog import manifest_digest
+from hqdata.counts import count_parts, require_counts
+from hqdata.engine.local import run_local
+from hqdata.errors import DiskFull, StoreCorrupt, UsageError, explain
+from hqdata.fsio.atomic import free_bytes
+from hqdata.fsio.lock import locked
+from hqdata.plan import Plan, SourcePlan, library_versions
+from hqdata.schema import Reject
+from hqdata.shard import (
+    COLLECTION,
+    ShardReport,
+    ShardSpec,
+    arrow_path,
+    build_shard,
+    finished_shard,
+    sidecar_path,
+    write_sidecar,
+)
+from hqdata.store.index import FORMAT, INDEX, content_digest, read_index
+from hqdata.store.reader import Collection
+from hqdata.store.writer import REJECTS, file_row, publish, write_dataset_files, write_rejects
+
+OnRows = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What a build left behind."""
+
+    folder: Path
+    index: dict[str, Any]
+    fresh: bool
+    """False if the same collection was there already."""
+    reused_shards: int
+
+
+def build_collection(
+    plan: Plan,
+    out: Path,
+    *,
+    workers: int = 1,
+    partial: bool = False,
+    replace: bool = False,
+    on_rows: OnRows = lambda _: None,
+) -> Built:
+    """Build a plan into ``out``.
+
+    Args:
+        plan: what to build.
+        out: the collection's folder; it must not exist, or hold this very collection, or ``replace`` must be set.
+        workers: processes; the bytes do not depend on it.
+        partial: whether counts may differ from the recipe's.
+        replace: whether another collection in ``out`` may be replaced.
+        on_rows: is told how many candidates were dealt with.
+
+    Raises:
+        CountMismatch, UsageError, DiskFull, StoreCorrupt: see their texts. What was finished is kept for the next try.
+    """
+    ids = [candidate.sample_id for source in plan.sources for candidate in source.candidates]
+    counts = count_parts(plan.recipe, [source.source for source in plan.sources], ids, ids)
+    short = [count for count in counts if count.missing > 0]
+    require_counts(short, partial=partial, did="only listings were read, nothing was built")
+    if not ids:
+        raise UsageError(explain(f"no sample of {plan.recipe.name} is at hand", do="see `hqdata build --plan`"))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with locked(out.parent / f".{out.name}.hqdata-lock"):
+        there = _already_there(plan, out, partial=partial, replace=replace)
+        if there is not None:
+            return there
+        return _build(plan, out, workers, partial, on_rows)
+
+
+def _already_there(plan: Plan, out: Path, *, partial: bool, replace: bool) -> Built | None:
+    """The finished collection in ``out`` if it is the plan's; None if ``out`` is free."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    try:
+        index = read_index(out)
+    except StoreCorrupt as error:
+        raise UsageError(
+            explain(
+                f"{out} exists and is no intact collection",
+                got=error,
+                did="it was left alone",
+                do="choose another --out",
+            )
+        ) from error
+    wanted = {f"{spec.name}.arrow": spec.digest for spec in plan.shards}
+    held = {item["name"]: item["spec"] for item in index["files"] if "spec" in item}
+    same = wanted == held and index["recipe"]["digest"] == manifest_digest(plan.recipe)
+    if same and not replace and (partial or not index["shortfall"]):
+        return Built(folder=out, index=index, fresh=False, reused_shards=len(held))
+    if not replace:
+        raise UsageError(
+            explain(
+                f"{out} holds another collection",
+                expected=f"{plan.recipe.name} from the files at hand",
+                got=f"{index['recipe']['name']}, {index['rows']:,} samples",
+                did="it was left alone",
+                do="choose another --out, or replace it with --replace (shards that stay the same are taken over)",
+            )
+        )
+    return None
+
+
+def _build(plan: Plan, out: Path, workers: int, partial: bool, on_rows: OnRows) -> Built:
+    """Build in ``OUT.partial-*``: sidecars at its top, the collection in a folder below."""
+    folder = partial_folder(plan, out)
+    (folder / COLLECTION).mkdir(parents=True, exist_ok=True)
+    _adopt_shards(plan, folder, out)
+    reports: dict[str, ShardReport] = {}
+    waiting = []
+    for spec in plan.shards:
+        report = finished_shard(spec, folder)
+        if report is None:
+            waiting.append(spec)
+        else:
+            reports[spec.name] = report
+            on_rows(len(spec.candidates))
+    _require_room(waiting, folder)
+    sizes = {spec.name: len(spec.candidates) for spec in waiting}
+    for report in run_local(bind(build_shard, folder=folder), waiting, workers):
+        reports[report.name] = report
+        on_rows(sizes[report.name])
+    index = _finish(plan, folder / COLLECTION, [reports[spec.name] for spec in plan.shards], partial)
+    _swap(folder / COLLECTION, out, index)
+    for stale in out.parent.glob(f"{out.name}.partial-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    return Built(folder=out, index=index, fresh=True, reused_shards=len(plan.shards) - len(waiting))
+
+
+def partial_folder(plan: Plan, out: Path) -> Path:
+    """Where an unfinished build of this plan works."""
+    return out.with_name(f"{out.name}.partial-{plan.digest[:16]}")
+
+
+def _require_room(specs: Iterable[ShardSpec], folder: Path) -> None:
+    """Refuse before the first byte what cannot fit: members are stored as they are, so their sizes tell."""
+    needed = sum(candidate.size for spec in specs for candidate in spec.candidates)
+    free = free_bytes(folder)
+    if needed > free:
+        raise DiskFull(
+            explain(f"not enough room in {folder.parent}", expected=f"{needed:,} bytes", got=f"{free:,} bytes free")
+        )
+
+
+def _adopt_shards(plan: Plan, folder: Path, out: Path) -> None:
+    """Take over shards that other builds of the same destination finished from the same inputs."""
+    wanted = [spec for spec in plan.shards if not sidecar_path(folder, spec.name).exists()]
+    for other in sorted(out.parent.glob(f"{out.name}.partial-*")):
+        for spec in wanted:
+            report = finished_shard(spec, other) if other != folder else None
+            if report is not None:
+                _link(arrow_path(other, spec.name), arrow_path(folder, spec.name))
+                write_sidecar(report, folder)
+    if not (out / INDEX).is_file():
+        return
+    collection = Collection(out)
+    held = {item["name"]: item for item in collection.index["files"] if "spec" in item}
+    for spec in wanted:
+        item = held.get(f"{spec.name}.arrow")
+        from_files = all(container.sha256 for container in spec.containers)
+        if item and from_files and item["spec"] == spec.digest:
+            _link(out / item["name"], arrow_path(folder, spec.name))
+            write_sidecar(_report_of(collection, item, spec), folder)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard-link, or copy where links are not to be had."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _report_of(collection: Collection, item: dict[str, Any], spec: ShardSpec) -> ShardReport:
+    """Rebuild the sidecar of a published shard from the collection that holds it."""
+    ids = [candidate.sample_id for candidate in spec.candidates]
+    table = collection.table.select(["sample_id", "image_sha256", "pixels_sha256", "flags", "errata"])
+    rows = table.filter(pc.is_in(table["sample_id"], pa.array(ids))).to_pylist()
+    members = {
+        (spec.containers[ref.container].label, ref.member.name)
+        for c in spec.candidates
+        for ref in (c.image, c.mask)
+        if ref
+    }
+    rejects = (Reject(**row) for row in collection.rejects.to_pylist() if row["stage"] not in {"list", "pair"})
+    return ShardReport(
+        name=spec.name,
+        spec=spec.digest,
+        stamped=spec.stamped,
+        rows=item["rows"],
+        bytes=item["bytes"],
+        sha256=item["sha256"],
+        content=tuple((row["sample_id"], row["image_sha256"], row["pixels_sha256"]) for row in rows),
+        flags=dict(sorted(Counter(flag for row in rows for flag in row["flags"]).items())),
+        errata=dict(sorted(Counter(kind for row in rows for kind in row["errata"]).items())),
+        rejects=tuple(sorted(row for row in rejects if (row.archive, row.member) in members)),
+    )
+
+
+def _finish(plan: Plan, folder: Path, reports: list[ShardReport], partial: bool) -> dict[str, Any]:
+    """Write the small files and return the index."""
+    pairs = [candidate.sample_id for source in plan.sources for candidate in source.candidates]
+    samples = [sample_id for report in reports for sample_id, _, _ in report.content]
+    counts = count_parts(plan.recipe, [source.source for source in plan.sources], pairs, samples)
+    did = f"finished shards are kept in {folder.parent.name}"
+    shortfall = require_counts(counts, partial=partial, did=did)
+    rejects = {row for source in plan.sources for row in source.rejects}
+    rejects |= {row for report in reports for row in report.rejects}
+    write_rejects(folder, rejects)
+    shards = [report.file for report in reports]
+    write_dataset_files(folder, plan.recipe.title, shards)
+    small = [REJECTS, "dataset_info.json", "state.json"]
+    names = sorted([*shards, *small])
+    for path in folder.iterdir():
+        if path.name not in names:
+            path.unlink()
+    return {
+        "format": FORMAT,
+        "recipe": {
+            "name": plan.recipe.name,
+            "title": plan.recipe.title,
+            "digest": manifest_digest(plan.recipe),
+            "synthetic": plan.recipe.synthetic or any(source.source.synthetic for source in plan.sources),
+        },
+        "sources": {source.source.name: _source_row(source) for source in plan.sources},
+        "counts": [asdict(count) for count in counts],
+        "shortfall": [asdict(count) for count in shortfall],
+        "unverified": any(fact.verified == "unverified" for source in plan.sources for fact in source.archives),
+        "rows": sum(report.rows for report in reports),
+        "rejects": dict(sorted(Counter(row.reason for row in rejects).items())),
+        "flags": _sum(report.flags for report in reports),
+        "errata": _sum(report.errata for report in reports),
+        "versions": dict(library_versions()),
+        "files": sorted(
+            [*(_shard_row(report) for report in reports), *(file_row(folder, name) for name in small)],
+            key=lambda row: str(row["name"]),
+        ),
+        "content_digest": content_digest(row for report in reports for row in report.content),
+    }
+
+
+def _shard_row(report: ShardReport) -> dict[str, Any]:
+    return {
+        "name": report.file,
+        "bytes": report.bytes,
+        "sha256": report.sha256,
+        "rows": report.rows,
+        "spec": report.spec,
+    }
+
+
+def _sum(tables: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for table in tables:
+        total.update(table)
+    return dict(sorted(total.items()))
+
+
+def _source_row(plan: SourcePlan) -> dict[str, Any]:
+    source = plan.source
+    return {
+        "title": source.title,
+        "manifest": manifest_digest(source),
+        "form": plan.form,
+        "packed": plan.packed,
+        "archives": [asdict(fact) for fact in plan.archives],
+        "licence": source.terms.licence,
+        "redistribution": source.terms.redistribution,
+        "citation": source.citation.strip(),
+        "synthetic": source.synthetic,
+    }
+
+
+def _swap(folder: Path, out: Path, index: dict[str, Any]) -> None:
+    """Give the finished folder its name; an old collection steps aside first and goes last."""
+    old = out.with_name(f"{out.name}.replaced")
+    if out.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        out.rename(old)
+    if not publish(folder, out, index) and read_index(out)["content_digest"] != index["content_digest"]:
+        raise StoreCorrupt(explain(f"another process published another collection to {out}", did="it was left alone"))
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(old)

@@ -1,0 +1,1 @@
+"""The ``hqdata`` command: thin shells around pipelines and collections."""

@@ -1,0 +1,126 @@
+"""``hqdata fetch``: download archives ahead of a build."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hqdata.catalog import Catalog, load_catalog
+from hqdata.cli.catalog import Archives, Manifests
+from hqdata.cli.show import Json, ask_terms, console, print_json, print_table, progress_bars, size_text
+from hqdata.errors import UsageError, explain
+from hqdata.fsio.atomic import free_bytes
+from hqdata.home import accepted_terms, default_archives
+from hqdata.manifest import Archive, Source
+from hqdata.pipelines.recipe import Options, fetch_archive
+
+AcceptTerms = Annotated[
+    list[str] | None,
+    typer.Option("--accept-terms", help="Source whose terms you have read and accept; recorded, asked once."),
+]
+Prefer = Annotated[
+    str | None, typer.Option("--prefer", help="Form to prefer: official (the sources' homes) or bundle (three zips).")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("fetch")(fetch)
+
+
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Sources, bundles, weights or recipes.")],
+    archives: Archives = None,
+    accept_terms: AcceptTerms = None,
+    prefer: Prefer = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be fetched; fetch nothing.")] = False,
+    manifests: Manifests = None,
+    json: Json = False,
+) -> None:
+    """Fetch archives, verified against published hashes; an interrupted transfer is resumed.
+
+    Example: `hqdata fetch hqseg-44k --plan`, then `hqdata fetch samhq --accept-terms samhq`
+    """
+    catalog = load_catalog(manifests or ())
+    wanted = [item for name in names for item in _wanted(catalog, name, prefer)]
+    wanted = list({(owner, archive.name): (owner, archive) for owner, archive in wanted}.values())
+    folder = archives or default_archives()
+    if plan:
+        print_fetch_plan(catalog, wanted, folder, as_json=json)
+        return
+    owners = [catalog.source(owner) for owner, _ in wanted]
+    accepted_terms().require(owners, accept_terms or (), ask_terms)
+    options = Options(archives=folder, progress=progress_bars)
+    paths = [fetch_archive(owner, archive, options) for owner, archive in wanted]
+    if json:
+        print_json([{"archive": path.name, "path": str(path), "bytes": path.stat().st_size} for path in paths])
+        return
+    total = sum(path.stat().st_size for path in paths)
+    console().print(f"{len(paths)} archives, {size_text(total)}, in {folder}")
+
+
+def _wanted(catalog: Catalog, name: str, prefer: str | None) -> list[tuple[str, Archive]]:
+    """Archives that a name stands for: a source's preferred form, a bundle's or weights' files, a recipe's sources."""
+    if name in catalog.recipes:
+        recipe = catalog.recipes[name]
+        first = prefer or recipe.prefer
+        return [item for take in recipe.take for item in _of_source(catalog, catalog.source(take.source), first)]
+    return _of_source(catalog, catalog.source(name), prefer)
+
+
+def _of_source(catalog: Catalog, source: Source, prefer: str | None) -> list[tuple[str, Archive]]:
+    if source.archives:
+        return [(source.name, archive) for archive in source.archives]
+    forms = sorted(source.forms, key=lambda form: form.name != prefer)
+    if not forms or not forms[0].archives:
+        raise UsageError(
+            explain(
+                f"{source.title}: no archive is known that could be fetched",
+                got="; ".join(source.open) or None,
+                do=f"see `hqdata sources {source.name}`",
+            )
+        )
+    return [(catalog.owner(archive, source.name), archive) for archive in catalog.archives(source, forms[0])]
+
+
+def print_fetch_plan(catalog: Catalog, wanted: list[tuple[str, Archive]], folder: Path, *, as_json: bool) -> None:
+    """Print what will be fetched, how large, from where, under which terms, and the room it needs."""
+    rows: list[dict[str, Any]] = []
+    for owner, archive in wanted:
+        source = catalog.source(owner)
+        path = folder / owner / archive.name
+        rows.append(
+            {
+                "archive": f"{owner}/{archive.name}",
+                "bytes": archive.size,
+                "from": archive.mirrors[0] if archive.mirrors else None,
+                "mirrors": len(archive.mirrors),
+                "sha256": archive.sha256,
+                "terms": source.terms.summary,
+                "accepted": accepted_terms().has(source),
+                "here": path.is_file() and archive.size in {None, path.stat().st_size},
+            }
+        )
+    left = [row["bytes"] for row in rows if not row["here"]]
+    known = sum(size for size in left if size is not None)
+    unknown = sum(size is None for size in left)
+    free = free_bytes(folder)
+    if as_json:
+        print_json({"archives": rows, "bytes_to_fetch": known, "of_unknown_size": unknown, "bytes_free": free})
+        return
+    print_table(
+        "To fetch",
+        ("archive", "size#", "from", "here", "terms"),
+        [
+            (
+                row["archive"],
+                size_text(row["bytes"]),
+                f"{row['from'] or 'by hand'}" + (f" (+{row['mirrors'] - 1} more)" if row["mirrors"] > 1 else ""),
+                "yes" if row["here"] else "no",
+                ("accepted" if row["accepted"] else "NOT ACCEPTED") + f": {row['terms']}",
+            )
+            for row in rows
+        ],
+    )
+    more = f" and {unknown} of unknown size" if unknown else ""
+    console().print(f"{size_text(known)} to fetch{more}; {size_text(free)} free in {folder}")

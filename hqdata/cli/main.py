@@ -1,0 +1,40 @@
+"""Entry of the ``hqdata`` command."""
+
+import json
+import logging
+import sys
+
+import typer
+
+from hqdata.cli import build, catalog, collection, demo, fetch
+from hqdata.errors import HQDataError, UsageError
+
+app = typer.Typer(
+    name="hqdata",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Build HQSeg-44K and its controls from public sources into Arrow, and look into what was built.",
+)
+catalog.register(app)
+fetch.register(app)
+build.register(app)
+collection.register(app)
+demo.register(app)
+
+
+def main() -> None:
+    """Run a command; an error of ours is its text on standard error and exit code 1 (2 for wrong usage)."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        app()
+    except HQDataError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"error": type(error).__name__, "message": str(error)}), file=sys.stderr)
+        else:
+            print(f"hqdata: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except KeyboardInterrupt:
+        print("hqdata: stopped; finished parts are kept, run the same command to go on", file=sys.stderr)
+        sys.exit(130)

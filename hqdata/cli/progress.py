@@ -1,0 +1,80 @@
+"""The bar of the command line: rate, percent, time left. It shows on a terminal only, on stderr."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+BYTES = "B"
+
+
+class CountRateColumn(ProgressColumn):
+    """Things a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        """The rate over the last half minute, or over the whole of a finished task."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f} {self.unit}/s", style="progress.data.speed")
+
+
+class DownloadBar:
+    """A :class:`~hqdata.fetch.progress.Progress` that is drawn from ``start`` to ``finish``.
+
+    Args:
+        unit: "B" counts bytes; any other word counts things of that name, such as "samples".
+        console: where to draw; stderr by default. Nothing is drawn unless it is a terminal.
+    """
+
+    def __init__(self, *, unit: str = BYTES, console: Console | None = None) -> None:
+        console = console or Console(stderr=True)
+        counts: list[ProgressColumn] = [DownloadColumn(), TransferSpeedColumn()]
+        if unit != BYTES:
+            counts = [MofNCompleteColumn(), CountRateColumn(unit)]
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            *counts,
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def start(self, name: str, total: int | None) -> None:
+        """Begin a new bar, or the same one from zero where a transfer is started over."""
+        text = escape(name)
+        self._bar.start()
+        if self._task is not None and self._bar.tasks and self._bar.tasks[-1].description == text:
+            self._bar.reset(self._task, total=total)
+            return
+        self.finish()
+        self._task = self._bar.add_task(text, total=total)
+
+    def advance(self, n: int) -> None:
+        """Add ``n`` to what is done."""
+        if self._task is not None:
+            self._bar.advance(self._task, n)
+
+    def finish(self) -> None:
+        """End the current bar, which stays on the screen."""
+        if self._task is not None:
+            self._bar.stop_task(self._task)
+            self._task = None
+        self._bar.stop()

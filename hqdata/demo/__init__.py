@@ -1,0 +1,1 @@
+"""Draws the small synthetic stand-ins of the sources that the demo and the tests build from."""

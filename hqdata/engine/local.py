@@ -1,0 +1,44 @@
+"""Runs a pure function over tasks in this process or in worker processes; results come as they finish."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from hqdata.errors import HQDataError, explain
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def run_local(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int) -> Iterator[Result]:
+    """Yield ``work(task)`` for every task, in the order of completion.
+
+    Workers are started afresh (not forked), so that no lock or open file of this process leaks into them.
+
+    Raises:
+        HQDataError: a worker was killed, most often for want of memory. Finished results have been yielded.
+    """
+    if workers <= 1 or len(tasks) <= 1:
+        for task in tasks:
+            yield work(task)
+        return
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
+        futures = [pool.submit(work, task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise HQDataError(
+                explain(
+                    "a worker process was killed",
+                    did="finished shards are kept",
+                    do="run the same command again, with fewer --workers if memory was short",
+                )
+            ) from error
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise

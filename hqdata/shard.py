@@ -1,0 +1,204 @@
+"""The unit of work: some candidates of one source become one Arrow file and a sidecar. A pure function of its spec.
+
+A shard counts as finished only with its sidecar, which is written last and holds the digest of the spec; a sidecar of
+another spec is never trusted.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hqdata.errors import DecodeError
+from hqdata.fetch.archive import kept_container
+from hqdata.fsio.atomic import write_bytes
+from hqdata.fsio.digest import digest_of, sha256_file
+from hqdata.fsio.fault import fault_point
+from hqdata.limits import Limits
+from hqdata.schema import Record, Reject
+from hqdata.sources.layout import Candidate, MemberRef, reject
+from hqdata.sources.normalize import MaskRules, normalize_pair
+from hqdata.store.writer import write_shard
+
+COLLECTION = "collection"
+"""Sub-folder of an unfinished build that becomes the collection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRef:
+    """Where a container lies, and how rejects name it."""
+
+    path: Path
+    stamp: str
+    """Changes whenever the file changes (:func:`hqdata.fetch.archive.stamp_of`)."""
+    label: str
+    sha256: str | None
+    """None for a folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardSpec:
+    """All that decides a shard's bytes. Without slots, so that its digests are computed once."""
+
+    name: str
+    candidates: tuple[Candidate, ...]
+    containers: tuple[ContainerRef, ...]
+    rules: MaskRules
+    limits: Limits
+    manifest_digest: str
+    versions: tuple[tuple[str, str], ...]
+
+    def _input(self, ref: MemberRef | None) -> list[Any] | None:
+        if ref is None:
+            return None
+        container = self.containers[ref.container]
+        return [container.label, container.sha256, ref.member.name, ref.member.size]
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of everything but the stamps: equal on every machine. Files of a folder count by name and size."""
+        pairs = [
+            [c.sample_id, self._input(c.image), self._input(c.mask), list(c.flags), list(c.errata)]
+            for c in self.candidates
+        ]
+        rules = [asdict(self.rules), asdict(self.limits), self.manifest_digest, list(self.versions)]
+        return digest_of([self.name, pairs, rules])
+
+    @cached_property
+    def stamped(self) -> str:
+        """Digest that also knows when folders were last changed: what a resume goes by."""
+        used = {ref.container for c in self.candidates for ref in (c.image, c.mask) if ref}
+        stamps = [item.stamp for number, item in enumerate(self.containers) if number in used and item.sha256 is None]
+        return digest_of([self.digest, stamps])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardReport:
+    """What became of a shard: the content of its sidecar."""
+
+    name: str
+    spec: str
+    stamped: str
+    rows: int
+    bytes: int
+    sha256: str
+    content: tuple[tuple[str, str, str], ...]
+    """sample_id, image sha256, mask pixels sha256 of every row."""
+    flags: dict[str, int]
+    errata: dict[str, int]
+    rejects: tuple[Reject, ...]
+
+    @property
+    def file(self) -> str:
+        """Name of the Arrow file."""
+        return self.name + ".arrow"
+
+
+def build_shard(spec: ShardSpec, folder: Path) -> ShardReport:
+    """Read, normalize and write one shard; skip what :func:`finished_shard` finds."""
+    done = finished_shard(spec, folder)
+    if done is not None:
+        return done
+    rejects: list[Reject] = []
+    content: list[tuple[str, str, str]] = []
+    flags: Counter[str] = Counter()
+    errata: Counter[str] = Counter()
+
+    def records() -> Iterator[Record]:
+        for candidate in spec.candidates:
+            record = _record(spec, candidate, rejects)
+            if record is None:
+                continue
+            content.append((record.sample_id, record.image_sha256, record.pixels_sha256))
+            flags.update(record.flags)
+            errata.update(record.errata)
+            yield record
+
+    written = write_shard(arrow_path(folder, spec.name), records(), spec.limits.batch_bytes)
+    report = ShardReport(
+        name=spec.name,
+        spec=spec.digest,
+        stamped=spec.stamped,
+        rows=written.rows,
+        bytes=written.bytes,
+        sha256=written.sha256,
+        content=tuple(content),
+        flags=dict(sorted(flags.items())),
+        errata=dict(sorted(errata.items())),
+        rejects=tuple(sorted(rejects)),
+    )
+    write_sidecar(report, folder)
+    fault_point("sidecar")
+    return report
+
+
+def _read(spec: ShardSpec, ref: MemberRef) -> bytes:
+    container = spec.containers[ref.container]
+    return kept_container(container.path, container.stamp, spec.limits).read(ref.member)
+
+
+def _record(spec: ShardSpec, candidate: Candidate, rejects: list[Reject]) -> Record | None:
+    """One candidate's record; None, and a reject row, where it cannot become one."""
+    ref, stage = candidate.image, "read"
+    try:
+        image = _read(spec, candidate.image)
+        ref = candidate.mask or ref
+        mask = _read(spec, candidate.mask) if candidate.mask else None
+        ref, stage = candidate.image, "decode"
+        pair = normalize_pair(image, mask, spec.rules, spec.limits)
+    except DecodeError as error:
+        if stage == "decode" and error.detail.startswith("mask:") and candidate.mask:
+            ref = candidate.mask
+        stage = "normalize" if error.reason == "size_mismatch" else stage
+        label = spec.containers[ref.container].label
+        rejects.append(reject(candidate.source, label, ref.member.name, stage, error.reason, error.detail))
+        return None
+    return Record(
+        sample_id=candidate.sample_id,
+        source=candidate.source,
+        part=candidate.part,
+        image=pair.image,
+        image_suffix=pair.image_suffix,
+        mask=pair.mask,
+        mask_suffix=pair.mask_suffix,
+        masks=None,
+        width=pair.width,
+        height=pair.height,
+        image_sha256=pair.image_sha256,
+        mask_sha256=pair.mask_sha256,
+        pixels_sha256=pair.pixels_sha256,
+        flags=tuple(sorted({*pair.flags, *candidate.flags})),
+        errata=candidate.errata,
+    )
+
+
+def arrow_path(folder: Path, name: str) -> Path:
+    """Arrow file of a shard, in the folder that will be published."""
+    return folder / COLLECTION / f"{name}.arrow"
+
+
+def sidecar_path(folder: Path, name: str) -> Path:
+    """Sidecar of a shard."""
+    return folder / f"{name}.shard.json"
+
+
+def write_sidecar(report: ShardReport, folder: Path) -> None:
+    """Write the sidecar that makes a shard count as finished."""
+    text = json.dumps(asdict(report), ensure_ascii=False, sort_keys=True)
+    write_bytes(sidecar_path(folder, report.name), text.encode("utf-8", "surrogatepass"))
+
+
+def finished_shard(spec: ShardSpec, folder: Path) -> ShardReport | None:
+    """Report of a shard that was finished from the same spec and whose bytes are still those; else None."""
+    try:
+        raw = json.loads(sidecar_path(folder, spec.name).read_bytes())
+        if raw["stamped"] != spec.stamped or sha256_file(arrow_path(folder, spec.name)) != raw["sha256"]:
+            return None
+        raw["rejects"] = tuple(Reject(**row) for row in raw["rejects"])
+        raw["content"] = tuple(tuple(row) for row in raw["content"])
+        return ShardReport(**raw)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,226 @@
+"""A form's layout against the members at hand: which image and which mask make which sample.
+
+Patterns match the end of a path, so an archive may have any top folder. Whatever lies among the source's files and does
+not become part of a pair is a reject; files outside the layout's folders belong to something else and are left alone.
+"""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from hqdata.errors import ManifestError, explain
+from hqdata.fetch.archive import Member, valid_name
+from hqdata.manifest import PartLayout
+from hqdata.schema import Reject
+
+_CAPTURE = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
+_SUFFIXES = {"jpg": "jpe?g"}
+_SYSTEM_FILES = {".ds_store", "thumbs.db", "desktop.ini"}
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRef:
+    """A member and the position of its container in the plan's list."""
+
+    container: int
+    member: Member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A pair that the layout promises; its bytes have not been read."""
+
+    sample_id: str
+    source: str
+    part: str
+    image: MemberRef
+    mask: MemberRef | None
+    flags: tuple[str, ...] = ()
+    errata: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of both members."""
+        return self.image.member.size + (self.mask.member.size if self.mask else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A layout pattern, compiled; captures by name, in order."""
+
+    text: str
+    regex: re.Pattern[str]
+    names: tuple[str, ...]
+    folder: str
+    """Literal folder at the pattern's start, with a closing slash; empty if it starts with a capture."""
+
+
+def compile_pattern(text: str, *, anchored: bool = False) -> Pattern:
+    r"""Compile ``folder/{stem}.jpg``; suffixes match in any case, and ``.jpg`` matches ``.jpeg`` too.
+
+    >>> compile_pattern("im/{stem}.jpg").regex.match("DIS5K/DIS-TR/im/1#A.b.JPG")["stem"]
+    '1#A.b'
+    """
+    pieces, names, position = [], [], 0
+    for match in _CAPTURE.finditer(text):
+        pieces.append(re.escape(text[position : match.start()]))
+        pieces.append(f"(?P<{match[1]}>{match[2] or '[^/]+'})")
+        names.append(match[1])
+        position = match.end()
+    if not names:
+        raise ManifestError(explain(f"pattern {text!r} captures nothing", do="write {stem} where names differ"))
+    stem, dot, suffix = text[position:].rpartition(".")
+    if dot:
+        pieces.append(f"{re.escape(stem)}\\.(?i:{_SUFFIXES.get(suffix.lower(), re.escape(suffix))})")
+    else:
+        pieces.append(re.escape(text[position:]))
+    literal = text[: text.index("{")]
+    folder = literal[: literal.rfind("/") + 1]
+    root = "(?P<_root>)" if anchored else "(?P<_root>(?:.*/)?)"
+    return Pattern(text, re.compile(root + "".join(pieces), re.DOTALL), tuple(names), folder)
+
+
+@dataclass(slots=True)
+class _Claims:
+    """Members that fit one side (image or mask) of a layout, under one root."""
+
+    root: str
+    found: dict[Key, MemberRef] = field(default_factory=dict)
+    rejects: list[tuple[MemberRef, str, str]] = field(default_factory=list)
+
+
+def key_of(match: re.Match[str], names: Sequence[str]) -> Key:
+    """Captures in the order of the pattern, in NFC."""
+    return tuple(unicodedata.normalize("NFC", match[name]) for name in names)
+
+
+def _claim(patterns: Sequence[str], members: Iterable[MemberRef], *, anchored: bool) -> _Claims:
+    """Find the members of one side; the root that holds most of them wins, the others are strays."""
+    compiled = [compile_pattern(text, anchored=anchored) for text in patterns]
+    by_root: dict[str, list[tuple[Key, int, MemberRef]]] = defaultdict(list)
+    for ref in members:
+        for rank, pattern in enumerate(compiled):
+            match = pattern.regex.fullmatch(ref.member.name)
+            if match and valid_name(ref.member.name) and not is_system_file(ref.member.name):
+                by_root[match["_root"]].append((key_of(match, pattern.names), rank, ref))
+                break
+    if not by_root:
+        return _Claims(root="")
+    root = min(by_root, key=lambda name: (-len(by_root[name]), name))
+    claims = _Claims(root)
+    for other in sorted(by_root):
+        if other != root:
+            where = f'lies under "{other}", the layout\'s files under "{root}"'
+            claims.rejects.extend((ref, "stray", where) for _, _, ref in by_root[other])
+    ranks: dict[Key, int] = {}
+    for key, rank, ref in sorted(by_root[root], key=lambda item: (item[0], item[1], item[2].member.name)):
+        if key not in claims.found:
+            claims.found[key], ranks[key] = ref, rank
+            continue
+        kept = claims.found[key].member.name
+        reason = "duplicate_id" if rank == ranks[key] else "second_mask"
+        claims.rejects.append((ref, reason, f"{kept} is taken for it"))
+    return claims
+
+
+def is_system_file(name: str) -> bool:
+    """Whether an operating system left the file: AppleDouble, ``.DS_Store``, ``Thumbs.db``, anything hidden."""
+    path = PurePosixPath(name)
+    return path.name.startswith(".") or path.name.lower() in _SYSTEM_FILES or "__MACOSX" in path.parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """What a layout makes of the members at hand."""
+
+    pairs: dict[Key, tuple[MemberRef | None, MemberRef | None]]
+    """Image and mask by key; None on one side where the partner is missing."""
+    strays: tuple[tuple[MemberRef, str, str], ...]
+    """Members that are part of no pair, with reason and detail."""
+
+
+def pair_members(layout: PartLayout, image_members: Sequence[MemberRef], mask_members: Sequence[MemberRef]) -> Pairing:
+    """Pair the members of one part.
+
+    Args:
+        layout: patterns of the part.
+        image_members: members of the container that holds the images.
+        mask_members: members of the container that holds the masks; may be the same.
+    """
+    images = _claim(layout.images, image_members, anchored=layout.anchored)
+    masks = _claim(layout.masks, mask_members, anchored=layout.anchored)
+    taken = {*images.found.values(), *masks.found.values()}
+    strays = [*images.rejects, *masks.rejects]
+    seen = {ref for ref, _, _ in strays}
+    beside = [compile_pattern(text).regex for text in layout.beside]
+    for patterns, root, members in (
+        (layout.images, images.root, image_members),
+        (layout.masks, masks.root, mask_members),
+    ):
+        folders = {root + compile_pattern(text).folder for text in patterns}
+        for ref in members:
+            if ref in taken or ref in seen or not ref.member.name.startswith(tuple(folders)):
+                continue
+            if not taken or any(regex.fullmatch(ref.member.name) for regex in beside):
+                continue
+            seen.add(ref)
+            strays.append((ref, *_stray_reason(ref.member.name)))
+    pairs = {key: (images.found.get(key), masks.found.get(key)) for key in sorted({*images.found, *masks.found})}
+    return Pairing(pairs=pairs, strays=tuple(sorted(strays, key=lambda item: item[0].member)))
+
+
+def _stray_reason(name: str) -> tuple[str, str]:
+    if not valid_name(name):
+        return "bad_name", repr(name)
+    if is_system_file(name):
+        return "system_file", ""
+    return "stray", "fits no pattern of the layout"
+
+
+def listed_stems(text: str) -> tuple[str, ...]:
+    r"""Names of a list file: one a line, with or without folder and suffix.
+
+    >>> listed_stems("masks/a.b.png\nc\n\n")
+    ('a.b', 'c')
+    """
+    stems = []
+    for line in text.splitlines():
+        if name := line.strip():
+            path = PurePosixPath(name)
+            known = path.suffix.lower() in {".png", ".jpg", ".jpeg", ".bmp"}
+            stems.append(unicodedata.normalize("NFC", path.stem if known else path.name))
+    return tuple(stems)
+
+
+def unflatten(stems: Sequence[str], rules: Sequence[str]) -> dict[str, Key]:
+    """Map flattened names back to captures by the first rule that fits.
+
+    A rule fits when it matches at least 99 % of the names and, of those it matches, no two give one key and no group
+    (all captures but the last) is larger than ten times the smallest: a rule that cuts at a wrong place makes groups
+    that are wildly uneven. FSS-1000 has ten images a class.
+
+    Returns:
+        Keys by stem; stems that the rule does not match are absent. Empty if no rule fits.
+    """
+    for rule in rules:
+        pattern = compile_pattern(rule)
+        matched = {
+            stem: key_of(match, sorted(pattern.names)) for stem in stems if (match := pattern.regex.fullmatch(stem))
+        }
+        if len(matched) < 0.99 * len(stems) or len(set(matched.values())) < len(matched):
+            continue
+        groups = Counter(key[:-1] for key in matched.values())
+        if groups and max(groups.values()) <= 10 * min(groups.values()):
+            return matched
+    return {}
+
+
+def reject(source: str, archive: str, member: str, stage: str, reason: str, detail: str = "") -> Reject:
+    """Make a reject whose text is valid Unicode whatever the member is called."""
+    clean = member.encode("utf-8", "backslashreplace").decode() if not valid_name(member) else member
+    return Reject(source=source, archive=archive, member=clean, stage=stage, reason=reason, detail=detail)

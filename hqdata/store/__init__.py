@@ -1,0 +1,1 @@
+"""Collections on disk: writing shards, publishing, reading, verifying."""

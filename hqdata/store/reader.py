@@ -1,0 +1,177 @@
+"""Reading a collection: a map-style dataset of numpy arrays over memory-mapped shards."""
+
+import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hqdata.errors import HQDataError, StoreCorrupt, explain
+from hqdata.schema import SAMPLE_SCHEMA
+from hqdata.sources.decode import decode_mask_bytes, open_image, to_rgb
+from hqdata.sources.orientation import to_display
+from hqdata.store.index import read_index
+from hqdata.store.writer import REJECTS
+
+if TYPE_CHECKING:
+    import datasets
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of a collection. Image and mask are decoded when they are first asked for."""
+
+    row: dict[str, Any]
+
+    @property
+    def sample_id(self) -> str:
+        """``source/part/stem``."""
+        return str(self.row["sample_id"])
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+        return str(self.row["source"])
+
+    @property
+    def part(self) -> str:
+        """Name of the part."""
+        return str(self.row["part"])
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Words of :data:`hqdata.schema.FLAGS`."""
+        return tuple(self.row["flags"])
+
+    @property
+    def errata(self) -> tuple[str, ...]:
+        """Known faults of the sample in its source."""
+        return tuple(self.row["errata"])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.row["width"], self.row["height"]
+
+    @property
+    def orientation(self) -> int:
+        """Orientation (1 to 8) that the original image's tag asked for; pixels are in stored order."""
+        return next((int(flag[-1]) for flag in self.flags if flag[:-1] == "orientation_"), 1)
+
+    @cached_property
+    def image(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """``uint8[H, W, 3]``, RGB, in stored order."""
+        return to_rgb(open_image(self.row["image"]["bytes"]).image)
+
+    @cached_property
+    def mask(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """``uint8[H, W]``, 0 to 255, in the image's order; foreground is above 127.
+
+        Raises:
+            HQDataError: the collection has many masks an image; they are in ``masks``.
+        """
+        if self.row["mask"] is None:
+            raise HQDataError(
+                explain(f"{self.sample_id} has no single mask", do="read its run-length codes in `masks`")
+            )
+        return decode_mask_bytes(self.row["mask"]["bytes"])
+
+    @property
+    def masks(self) -> list[dict[str, Any]]:
+        """COCO run-length codes with their attributes; empty where there is a single mask."""
+        return list(self.row["masks"] or [])
+
+    def upright(self) -> "tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.uint8]]]":
+        """Image and mask as a person would see them."""
+        return to_display(self.image, self.orientation), to_display(self.mask, self.orientation)
+
+
+class Collection:
+    """A finished collection; ``collection[i]`` and ``collection[sample_id]`` are :class:`Sample`.
+
+    Raises:
+        StoreCorrupt: no index, a damaged one, or a shard whose size differs from it.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.index = read_index(self.folder)
+        self._shards = [item for item in self.index["files"] if item["name"].endswith(".arrow")]
+        for item in self._shards:
+            path = self.folder / item["name"]
+            size = path.stat().st_size if path.is_file() else None
+            if size != item["bytes"]:
+                raise StoreCorrupt(
+                    explain(f"{path} differs from the index", expected=f"{item['bytes']} bytes", got=size or "no file")
+                )
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """Every row as an Arrow table over memory-mapped shards; nothing is decoded or copied."""
+        parts = []
+        for item in self._shards:
+            with pa.memory_map(str(self.folder / item["name"])) as source, pa.ipc.open_stream(source) as stream:
+                parts.append(stream.read_all())
+        return pa.concat_tables(parts) if parts else SAMPLE_SCHEMA.empty_table()
+
+    @cached_property
+    def _batches(self) -> tuple[list[pa.RecordBatch], list[int]]:
+        """Record batches, and the row at which each one starts."""
+        batches, starts, total = self.table.to_batches(), [], 0
+        for batch in batches:
+            starts.append(total)
+            total += batch.num_rows
+        return batches, starts
+
+    @cached_property
+    def sample_ids(self) -> tuple[str, ...]:
+        """Ids in stored order."""
+        return tuple(self.table.column("sample_id").to_pylist())
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {sample_id: position for position, sample_id in enumerate(self.sample_ids)}
+
+    def __len__(self) -> int:
+        return int(self.index["rows"])
+
+    def __getitem__(self, key: int | str) -> Sample:
+        """Return a sample by position or id; IndexError or KeyError where there is none."""
+        if isinstance(key, str):
+            key = self._positions[key]
+        position = range(len(self))[key]
+        batches, starts = self._batches
+        which = bisect.bisect_right(starts, position) - 1
+        row = batches[which].slice(position - starts[which], 1).to_pylist()[0]
+        return Sample(row)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[position] for position in range(len(self)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the place, not the memory maps: data loaders send collections to their workers."""
+        return {"folder": self.folder, "index": self.index, "_shards": self._shards}
+
+    def __repr__(self) -> str:
+        return f"<Collection {self.index['recipe']['name']}: {len(self):,} samples, {self.digest[:12]}>"
+
+    @property
+    def digest(self) -> str:
+        """Content digest."""
+        return str(self.index["content_digest"])
+
+    @cached_property
+    def rejects(self) -> pa.Table:
+        """Members that did not become samples: source, archive, member, stage, reason, detail."""
+        return pq.read_table(self.folder / REJECTS, page_checksum_verification=True)
+
+    def to_hf(self) -> "datasets.Dataset":
+        """Open the same files with Hugging Face ``datasets``."""
+        from datasets import load_from_disk  # noqa: PLC0415 - slow to import, and only this method needs it
+
+        return load_from_disk(str(self.folder))

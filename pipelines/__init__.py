@@ -1,0 +1,1 @@
+"""The runnable recipes that the commands run, each readable in a minute."""

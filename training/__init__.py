@@ -1,0 +1,1 @@
+"""Training of HQ-SAM variants: the only place that may import torch."""
