@@ -29,6 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -39,19 +40,23 @@ from hqdata.store.writer import write_shard
 
 
 def make_pairs(folder: Path, pairs: int, rng: np.random.Generator) -> None:
-    """Write noisy JPEGs of 400 x 300 and star-shaped soft masks, all different."""
+    """Write pairs of 400 x 300, all different, as large as DUTS files on average: JPEGs of 21 kB, soft PNGs of 5 kB."""
     (folder / "im").mkdir(parents=True)
     (folder / "gt").mkdir()
-    base = [np.cumsum(np.cumsum(rng.normal(0, 1, (300, 400, 3)), axis=0), axis=1) for _ in range(20)]
-    base = [((b - b.min()) / np.ptp(b) * 215).astype(np.uint8) for b in base]
+    base = [sum(_noise(rng, grain) * amplitude for grain, amplitude in ((40, 45), (8, 14), (3, 7))) for _ in range(20)]
+    y, x = np.mgrid[:300, :400]
+    angle, radius = np.arctan2(y - 150, x - 200), np.hypot(y - 150, x - 200)
     for index in range(pairs):
-        image = base[index % 20] + rng.integers(0, 40, (300, 400, 3), dtype=np.uint8)
-        Image.fromarray(image).save(folder / "im" / f"{index:06d}.jpg", quality=88)
-        y, x = np.mgrid[:300, :400]
-        angle = np.arctan2(y - 150, x - 200)
-        reach = 90 + 30 * np.sin(angle * (3 + index % 7) + index)
-        mask = np.clip((reach - np.hypot(y - 150, x - 200)) * 128 + 128, 0, 255).astype(np.uint8)
+        image = np.roll(base[index % 20], 7 * index, axis=1) + 128 + rng.normal(0, 1.5, (300, 400, 3))
+        Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / "im" / f"{index:06d}.jpg", quality=85)
+        reach = 90 + 30 * np.sin(angle * (3 + index % 9) + index) + 6 * np.sin(angle * 41 + index)
+        mask = np.clip((reach - radius) * 90 + 128, 0, 255).astype(np.uint8)
         Image.fromarray(mask).save(folder / "gt" / f"{index:06d}.png")
+
+
+def _noise(rng: np.random.Generator, grain: int) -> Any:
+    small = rng.normal(0, 1, (300 // grain + 1, 400 // grain + 1, 3)).astype(np.float32)
+    return cv2.resize(small, (400, 300), interpolation=cv2.INTER_CUBIC)
 
 
 def stems(folder: Path) -> list[tuple[Path, Path]]:
@@ -207,7 +212,9 @@ def ratios(seconds: dict[str, float]) -> dict[str, float]:
     return {
         "build / floor (goal: <= 1.15)": one / seconds["floor: decode + sha256"],
         "datasets, same validation / build (goal: >= 1)": seconds["datasets, same validation"] / one,
-        "datasets, no validation / write only (goal: >= 3)": seconds["datasets, no validation"] / seconds["write only"],
+        "datasets, same validation / write only (goal: >= 3)": seconds["datasets, same validation"]
+        / seconds["write only"],
+        "datasets, no validation / write only": seconds["datasets, no validation"] / seconds["write only"],
         "1 worker / 2 workers (goal: >= 1.7)": one / seconds["build, 2 workers"],
     }
 

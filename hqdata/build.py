@@ -4,8 +4,8 @@ A build works in ``OUT.partial-<plan digest>/`` beside its destination. Shards t
 are taken over from there, from unfinished builds of another plan, and from the collection that is to be replaced.
 """
 
-import contextlib
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -26,7 +26,6 @@ from hqdata.fsio.lock import locked
 from hqdata.plan import Plan, SourcePlan, library_versions
 from hqdata.schema import Reject
 from hqdata.shard import (
-    COLLECTION,
     ShardReport,
     ShardSpec,
     arrow_path,
@@ -35,11 +34,12 @@ from hqdata.shard import (
     sidecar_path,
     write_sidecar,
 )
-from hqdata.store.index import FORMAT, INDEX, content_digest, read_index
+from hqdata.store.index import FORMAT, INDEX, content_digest, index_bytes, read_index, unfinished
 from hqdata.store.reader import Collection
 from hqdata.store.writer import REJECTS, file_row, publish, write_dataset_files, write_rejects
 
 OnRows = Callable[[int], None]
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +83,20 @@ def build_collection(
         raise UsageError(explain(f"no sample of {plan.recipe.name} is at hand", do="see `hqdata build --plan`"))
     out.parent.mkdir(parents=True, exist_ok=True)
     with locked(out.parent / f".{out.name}.hqdata-lock"):
-        there = _already_there(plan, out, partial=partial, replace=replace)
-        if there is not None:
-            return there
-        return _build(plan, out, workers, partial, on_rows)
+        tries = 0
+        while True:
+            there = _already_there(plan, out, partial=partial, replace=replace)
+            if there is not None:
+                if tries:
+                    _clear(out)
+                return there
+            try:
+                return _build(plan, out, workers, partial, replace, on_rows)
+            except FileNotFoundError:
+                # Where the lock is a no-op, a faster builder of the same plan may have published and cleared up.
+                tries += 1
+                if tries == _TRIES:
+                    raise
 
 
 def _already_there(plan: Plan, out: Path, *, partial: bool, replace: bool) -> Built | None:
@@ -122,10 +132,10 @@ def _already_there(plan: Plan, out: Path, *, partial: bool, replace: bool) -> Bu
     return None
 
 
-def _build(plan: Plan, out: Path, workers: int, partial: bool, on_rows: OnRows) -> Built:
-    """Build in ``OUT.partial-*``: sidecars at its top, the collection in a folder below."""
+def _build(plan: Plan, out: Path, workers: int, partial: bool, replace: bool, on_rows: OnRows) -> Built:
+    """Build in ``OUT.partial-*``: shards and sidecars at its top, the collection in a folder of this process alone."""
     folder = partial_folder(plan, out)
-    (folder / COLLECTION).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     _adopt_shards(plan, folder, out)
     reports: dict[str, ShardReport] = {}
     waiting = []
@@ -141,11 +151,17 @@ def _build(plan: Plan, out: Path, workers: int, partial: bool, on_rows: OnRows) 
     for report in run_local(bind(build_shard, folder=folder), waiting, workers):
         reports[report.name] = report
         on_rows(sizes[report.name])
-    index = _finish(plan, folder / COLLECTION, [reports[spec.name] for spec in plan.shards], partial)
-    _swap(folder / COLLECTION, out, index)
-    for stale in out.parent.glob(f"{out.name}.partial-*"):
+    collection = folder / f"collection-{os.getpid()}-{secrets.token_hex(4)}"
+    index = _finish(plan, collection, [reports[spec.name] for spec in plan.shards], partial)
+    _swap(collection, out, index, replace)
+    _clear(out)
+    return Built(folder=out, index=read_index(out), fresh=True, reused_shards=len(plan.shards) - len(waiting))
+
+
+def _clear(out: Path) -> None:
+    """Remove what unfinished builds of ``out`` left."""
+    for stale in unfinished(out):
         shutil.rmtree(stale, ignore_errors=True)
-    return Built(folder=out, index=index, fresh=True, reused_shards=len(plan.shards) - len(waiting))
 
 
 def partial_folder(plan: Plan, out: Path) -> Path:
@@ -166,7 +182,7 @@ def _require_room(specs: Iterable[ShardSpec], folder: Path) -> None:
 def _adopt_shards(plan: Plan, folder: Path, out: Path) -> None:
     """Take over shards that other builds of the same destination finished from the same inputs."""
     wanted = [spec for spec in plan.shards if not sidecar_path(folder, spec.name).exists()]
-    for other in sorted(out.parent.glob(f"{out.name}.partial-*")):
+    for other in unfinished(out):
         for spec in wanted:
             report = finished_shard(spec, other) if other != folder else None
             if report is not None:
@@ -191,6 +207,14 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def _gather(source: Path, target: Path) -> None:
+    """Hard-link a finished shard, so that it outlives this process; move it where links are not to be had."""
+    try:
+        os.link(source, target)
+    except OSError:
+        source.rename(target)
 
 
 def _report_of(collection: Collection, item: dict[str, Any], spec: ShardSpec) -> ShardReport:
@@ -220,7 +244,7 @@ def _report_of(collection: Collection, item: dict[str, Any], spec: ShardSpec) ->
 
 
 def _finish(plan: Plan, folder: Path, reports: list[ShardReport], partial: bool) -> dict[str, Any]:
-    """Write the small files and return the index."""
+    """Gather the shards, write the small files beside them, and return the index."""
     pairs = [candidate.sample_id for source in plan.sources for candidate in source.candidates]
     samples = [sample_id for report in reports for sample_id, _, _ in report.content]
     counts = count_parts(plan.recipe, [source.source for source in plan.sources], pairs, samples)
@@ -228,14 +252,13 @@ def _finish(plan: Plan, folder: Path, reports: list[ShardReport], partial: bool)
     shortfall = require_counts(counts, partial=partial, did=did)
     rejects = {row for source in plan.sources for row in source.rejects}
     rejects |= {row for report in reports for row in report.rejects}
+    folder.mkdir()
+    for report in reports:
+        _gather(arrow_path(folder.parent, report.name), folder / report.file)
     write_rejects(folder, rejects)
     shards = [report.file for report in reports]
     write_dataset_files(folder, plan.recipe.title, shards)
     small = [REJECTS, "dataset_info.json", "state.json"]
-    names = sorted([*shards, *small])
-    for path in folder.iterdir():
-        if path.name not in names:
-            path.unlink()
     return {
         "format": FORMAT,
         "recipe": {
@@ -244,7 +267,7 @@ def _finish(plan: Plan, folder: Path, reports: list[ShardReport], partial: bool)
             "digest": manifest_digest(plan.recipe),
             "synthetic": plan.recipe.synthetic or any(source.source.synthetic for source in plan.sources),
         },
-        "sources": {source.source.name: _source_row(source) for source in plan.sources},
+        "sources": {source.source.name: _source_row(source, reports) for source in plan.sources},
         "counts": [asdict(count) for count in counts],
         "shortfall": [asdict(count) for count in shortfall],
         "unverified": any(fact.verified == "unverified" for source in plan.sources for fact in source.archives),
@@ -278,9 +301,10 @@ def _sum(tables: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def _source_row(plan: SourcePlan) -> dict[str, Any]:
+def _source_row(plan: SourcePlan, reports: Iterable[ShardReport]) -> dict[str, Any]:
     source = plan.source
     return {
+        "bytes": sum(report.bytes for report in reports if report.name.rpartition("-")[0] == source.name),
         "title": source.title,
         "manifest": manifest_digest(source),
         "form": plan.form,
@@ -293,13 +317,20 @@ def _source_row(plan: SourcePlan) -> dict[str, Any]:
     }
 
 
-def _swap(folder: Path, out: Path, index: dict[str, Any]) -> None:
-    """Give the finished folder its name; an old collection steps aside first and goes last."""
-    old = out.with_name(f"{out.name}.replaced")
-    if out.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        out.rename(old)
+def _swap(folder: Path, out: Path, index: dict[str, Any], replace: bool) -> None:
+    """Give the finished folder its name; with ``replace`` an old collection steps aside first.
+
+    It steps into the folder of the unfinished build, which goes last: no other name is ever taken or removed.
+    """
+    if replace and out.exists() and not _holds(out, index):
+        out.rename(folder.with_name(f"{folder.name}-replaced"))
     if not publish(folder, out, index) and read_index(out)["content_digest"] != index["content_digest"]:
         raise StoreCorrupt(explain(f"another process published another collection to {out}", did="it was left alone"))
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(old)
+
+
+def _holds(out: Path, index: dict[str, Any]) -> bool:
+    """Whether ``out`` holds this very collection."""
+    try:
+        return (out / INDEX).read_bytes() == index_bytes(index)
+    except OSError:
+        return False

@@ -114,12 +114,13 @@ def _tables(folder: Traversable) -> list[tuple[str, dict[str, Any]]]:
     for item in sorted(folder.iterdir(), key=lambda item: item.name):
         if not item.name.endswith(".toml"):
             continue
-        raw = item.read_bytes()
+        with item.open("rb") as stream:
+            raw = stream.read(MAX_TOML_BYTES + 1)
         if len(raw) > MAX_TOML_BYTES:
             raise ManifestError(explain(f"{item}: too large for a manifest", expected=f"<= {MAX_TOML_BYTES:,} bytes"))
         try:
             tables.append((str(item), tomllib.loads(raw.decode())))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ManifestError(explain(f"{item} is not TOML", got=error)) from error
     return tables
 

@@ -1,5 +1,6 @@
 """Expected against found: the arithmetic that says whether a collection is whole."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class PartCount:
 def excused_ids(source: Source) -> set[str]:
     """Ids of samples that an erratum may keep out without a shortfall."""
     return {
-        f"{source.name}/{erratum.part}/{stem}"
+        f"{source.name}/{erratum.part}/{unicodedata.normalize('NFC', stem)}"
         for erratum in source.errata
         if erratum.may_reject
         for stem in erratum.stems

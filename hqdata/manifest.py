@@ -50,7 +50,7 @@ class Archive:
 
     def __post_init__(self) -> None:
         """Refuse names that are paths and digests that are none."""
-        if "/" in self.name or "\\" in self.name or self.name.startswith("."):
+        if "/" in self.name or "\\" in self.name or self.name.startswith(".") or not self.name.isprintable():
             raise ManifestError(explain("an archive's name is a plain file name", got=repr(self.name)))
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
             raise ManifestError(explain(f"{self.name}: sha256", expected="64 hex digits", got=repr(self.sha256)))
@@ -164,15 +164,17 @@ class Source:
             if not _NAME.fullmatch(name):
                 raise ManifestError(explain(f"{self.name}: bad name", expected="a-z, 0-9 and -", got=repr(name)))
         for form in self.forms:
+            if not all(layout.images and layout.masks for layout in form.parts):
+                raise ManifestError(explain(f"{self.name}: form {form.name} has a part without patterns"))
             held = {archive.name for archive in form.archives}
             for part in (*(item.part for item in form.parts), *(item.part for item in form.annotated)):
                 self._check_part(part, f"form {form.name}")
-            for layout in form.parts:
-                for wanted in (layout.image_archive, layout.mask_archive):
-                    if wanted is not None and wanted not in held:
-                        raise ManifestError(
-                            explain(f"{self.name}: form {form.name} has no archive {wanted}", expected=sorted(held))
-                        )
+            named = {name for item in form.parts for name in (item.image_archive, item.mask_archive)}
+            named |= {name for item in form.annotated for name in (item.image_archive, item.annotation_archive)}
+            for wanted in sorted(named - held - {None}, key=str):
+                raise ManifestError(
+                    explain(f"{self.name}: form {form.name} has no archive {wanted}", expected=sorted(held))
+                )
         for erratum in self.errata:
             self._check_part(erratum.part, "an erratum")
 

@@ -41,7 +41,6 @@ FLAGS: dict[str, str] = {
     "mask_jpeg": "the mask was a JPEG; its greys were kept",
     "mask_soft": "the mask holds values other than 0 and 255",
     "mask_absent": "there was no mask file; an empty mask stands in, as an erratum says",
-    "mask_drawn": "the mask was drawn from a run-length code",
     "empty_mask": "no pixel is above 127",
     "full_mask": "every pixel is above 127",
     "name_unmapped": "the form's file name could not be mapped back to the source's own; it was kept",
@@ -76,7 +75,6 @@ REASONS: dict[str, str] = {
     "unsupported_mode": "a pixel format that no rule covers",
     "size_mismatch": "image and mask differ in size",
     "orientation_stuck": "the orientation tag sits where it cannot be neutralised",
-    "bad_annotation": "the annotation is malformed",
 }
 
 
@@ -193,7 +191,7 @@ SAMPLE_SCHEMA = pa.schema(
 
 
 def batch_of(records: Sequence[Record]) -> pa.RecordBatch:
-    """Turn records into a batch of :data:`SAMPLE_SCHEMA`."""
+    """Turn one or more records into a batch of :data:`SAMPLE_SCHEMA`."""
     columns = {
         name: pa.array([_stored(getattr(record, name)) for record in records], SAMPLE_SCHEMA.field(name).type)
         for name in SAMPLE_SCHEMA.names

@@ -23,9 +23,6 @@ from hqdata.sources.layout import Candidate, MemberRef, reject
 from hqdata.sources.normalize import MaskRules, normalize_pair
 from hqdata.store.writer import write_shard
 
-COLLECTION = "collection"
-"""Sub-folder of an unfinished build that becomes the collection."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRef:
@@ -176,8 +173,8 @@ def _record(spec: ShardSpec, candidate: Candidate, rejects: list[Reject]) -> Rec
 
 
 def arrow_path(folder: Path, name: str) -> Path:
-    """Arrow file of a shard, in the folder that will be published."""
-    return folder / COLLECTION / f"{name}.arrow"
+    """Arrow file of a shard in an unfinished build."""
+    return folder / f"{name}.arrow"
 
 
 def sidecar_path(folder: Path, name: str) -> Path:
@@ -192,10 +189,15 @@ def write_sidecar(report: ShardReport, folder: Path) -> None:
 
 
 def finished_shard(spec: ShardSpec, folder: Path) -> ShardReport | None:
-    """Report of a shard that was finished from the same spec and whose bytes are still those; else None."""
+    """Report of a shard that was finished from the same spec and whose bytes are still those; else None.
+
+    A shard with members that could not be read does not count: the disk may have been at fault, and may be well again.
+    """
     try:
         raw = json.loads(sidecar_path(folder, spec.name).read_bytes())
         if raw["stamped"] != spec.stamped or sha256_file(arrow_path(folder, spec.name)) != raw["sha256"]:
+            return None
+        if any(row["stage"] == "read" for row in raw["rejects"]):
             return None
         raw["rejects"] = tuple(Reject(**row) for row in raw["rejects"])
         raw["content"] = tuple(tuple(row) for row in raw["content"])

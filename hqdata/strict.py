@@ -48,7 +48,10 @@ def load_strict(kind: type[T], table: Mapping[str, Any], where: str) -> T:
             values[name] = _convert(hints[name], table[name], f"{where}: {name}")
         elif item.default is MISSING and item.default_factory is MISSING:
             raise ManifestError(explain(f'{where}: missing key "{name}"', do=f'add "{name}"'))
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ManifestError as error:
+        raise ManifestError(f"{where}: {error}") from error
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:

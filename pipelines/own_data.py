@@ -14,8 +14,8 @@ from hqdata.plan import Plan, make_shards, plan_source
 from hqdata.recipe import recipe_of_source
 from hqdata.sources.locate import ArchiveFolder, Located, Route
 
-IMAGE_PATTERNS = ("{stem}.jpg", "{stem}.png", "{stem}.bmp")
-MASK_PATTERNS = ("{stem}.png", "{stem}.bmp", "{stem}.jpg")
+IMAGE_PATTERNS: tuple[str, ...] = ("{stem}.jpg", "{stem}.png", "{stem}.bmp")
+MASK_PATTERNS: tuple[str, ...] = ("{stem}.png", "{stem}.bmp", "{stem}.jpg")
 
 
 def build_own(
@@ -53,8 +53,8 @@ def build_own(
     ]
     route = Route(source=source, form=source.forms[0], parts=("all",), found=tuple(located), missing=())
     recipe = recipe_of_source(source)
-    folder = ArchiveFolder(images, options.limits, out.parent)
-    planned = plan_source(recipe.take[0], route, {}, folder, options.limits)
+    archives = ArchiveFolder(images, options.limits, out.parent)
+    planned = plan_source(recipe.take[0], route, {}, archives, options.limits)
     plan = Plan(recipe=recipe, sources=(planned,), absent=(), shards=make_shards([planned], options.limits))
     rows = options.progress("samples")
     rows.start(f"building {name}", len(planned.candidates))
@@ -64,7 +64,7 @@ def build_own(
         )
     finally:
         rows.finish()
-    require_intact(out)
+    require_intact(out, options)
     return built
 
 
@@ -77,11 +77,9 @@ def own_source(
     frame: Frame | None,
 ) -> Source:
     """Manifest of a user's own folders."""
-    if together and not mask_pattern and not image_pattern:
-        images, masks = ("{stem}.jpg",), ("{stem}.png",)
-    else:
-        images = (image_pattern,) if image_pattern else IMAGE_PATTERNS
-        masks = (mask_pattern,) if mask_pattern else MASK_PATTERNS
+    flat = together and not mask_pattern and not image_pattern
+    images = (image_pattern,) if image_pattern else IMAGE_PATTERNS[: 1 if flat else None]
+    masks = (mask_pattern,) if mask_pattern else MASK_PATTERNS[: 1 if flat else None]
     layout = PartLayout(
         part="all",
         images=tuple(_any_depth(pattern) for pattern in images),

@@ -104,7 +104,7 @@ def build_recipe(name: str, out: Path, options: Options) -> Built:
             )
         finally:
             rows.finish()
-    require_intact(out)
+    require_intact(out, options)
     lock_first_uses(built, options)
     return built
 
@@ -123,7 +123,7 @@ def survey(name: str, options: Options, spool: Path) -> Situation:
     """Choose forms and find archives; nothing is fetched or written."""
     catalog = load_catalog(options.manifests)
     recipe = catalog.recipe(name)
-    folder = ArchiveFolder(options.folder, options.limits, spool)
+    folder = ArchiveFolder(options.folder, options.limits, spool, options.progress("B"))
     prefer = options.prefer or recipe.prefer
     routes = find_routes(recipe, catalog, folder, known_hash, prefer)
     return Situation(recipe=recipe, catalog=catalog, folder=folder, routes=tuple(routes))
@@ -172,7 +172,7 @@ def fetch_archive(owner: str, archive: Archive, options: Options) -> Path:
         size=size,
         sha256=sha256,
         limits=options.limits,
-        progress=options.progress("bytes"),
+        progress=options.progress("B"),
     )
     if archive.sha256 is None:
         lock_file().put(owner, archive.name, Lock(size=fetched.size, sha256=fetched.sha256))
@@ -203,13 +203,18 @@ def _published(_owner: str, archive: Archive) -> tuple[int | None, str | None]:
     return published_by(archive)
 
 
-def require_intact(out: Path) -> None:
+def require_intact(out: Path, options: Options) -> None:
     """Verify a collection that was just published.
 
     Raises:
         StoreCorrupt: the disk does not hold what was written.
     """
-    problems = verify(out)
+    bar = options.progress("B")
+    bar.start(f"verifying {out.name}", sum(path.stat().st_size for path in out.iterdir()))
+    try:
+        problems = verify(out, on_bytes=bar.advance)
+    finally:
+        bar.finish()
     if problems:
         raise StoreCorrupt(explain(f"{out} does not verify", got=f"{problems[0].file} {problems[0].what}"))
 

@@ -48,7 +48,8 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HQDATA_HOME", str(folder))
         patch.setenv("HF_HOME", str(folder / "hf"))
-        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        patch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
         yield folder
 
 
@@ -68,9 +69,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     root = base / "drawn"
     with locked(base / ".drawn.lock"):
         if not (root / "done").exists():
-            draw_archives(
-                root, workers=1, progress=SILENT, scale=SCALE, forms=("official", "bundle", "folders")
-            )
+            draw_archives(root, workers=1, progress=SILENT, scale=SCALE, forms=("official", "bundle", "folders"))
             (root / "done").touch()
     return Drawn(root, tuple(specs(SCALE)))
 

@@ -20,6 +20,7 @@ from PIL import Image
 
 from hqdata.limits import Limits
 from hqdata.pipelines.recipe import Options
+from hqdata.store.reader import Collection
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 TERMS = {"licence": "none", "summary": "made by a test", "url": "unknown", "redistribution": "allowed"}
@@ -155,6 +156,12 @@ def tiny_source(
         },
     )
     return tiny
+
+
+def pixels_of(collection: Collection, position: int) -> tuple[str, str]:
+    """Id and digest of the pixels of a sample; for worker processes."""
+    sample = collection[position]
+    return sample.sample_id, sha256(sample.image.tobytes() + sample.mask.tobytes())
 
 
 def write_toml(path: Path, table: Mapping[str, Any]) -> Path:

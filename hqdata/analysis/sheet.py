@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from hqdata.arrays import UInt8Array
 from hqdata.fsio.atomic import atomic_file
 from hqdata.store.reader import Collection, Sample
-
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 TILE = 224
 MARGIN = 10
@@ -43,7 +42,7 @@ def choose(collection: Collection, count: int) -> list[Sample]:
     return [collection[position] for position in sorted(chosen)]
 
 
-def outlined(sample: Sample, side: int) -> Pixels:
+def outlined(sample: Sample, side: int) -> UInt8Array:
     """Image upright, fitted into ``side`` pixels, with its mask's outline: ``uint8[h, w, 3]``."""
     image, mask = sample.upright()
     height, width = mask.shape

@@ -8,7 +8,7 @@ import typer
 from hqdata.build import Built
 from hqdata.cli.catalog import Archives, Manifests
 from hqdata.cli.collection import print_info
-from hqdata.cli.fetch import AcceptTerms, Prefer, print_fetch_plan
+from hqdata.cli.fetch import AcceptTerms, Prefer, accepted_names, print_fetch_plan
 from hqdata.cli.show import Json, ask_terms, cell, console, print_json, print_table, progress_bars, size_text
 from hqdata.errors import UsageError, explain
 from hqdata.fsio.atomic import free_bytes
@@ -36,7 +36,6 @@ def build(
     offline: Annotated[bool, typer.Option("--offline", help="Never fetch; say what is missing.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace another collection in --out.")] = False,
     workers: Workers = 1,
-    engine: Annotated[str, typer.Option("--engine", help="Where shards are built: local.")] = "local",
     plan: Annotated[bool, typer.Option("--plan", help="Say what the build would do; write nothing.")] = False,
     manifests: Manifests = None,
     images: Annotated[Path | None, typer.Option("--images", help="Your own images (instead of a recipe).")] = None,
@@ -58,7 +57,7 @@ def build(
     options = Options(
         archives=archives,
         manifests=tuple(manifests or ()),
-        accepted=tuple(accept_terms or ()),
+        accepted=accepted_names(accept_terms),
         prefer=_choice("--prefer", prefer, ("official", "bundle", None)),
         partial=partial,
         unverified=unverified,
@@ -68,7 +67,6 @@ def build(
         ask=ask_terms,
         progress=progress_bars,
     )
-    _choice("--engine", engine, ("local",))
     own = (images, masks, name)
     if (recipe is None) == (None in own) or (recipe is not None and any(own)):
         raise UsageError(

@@ -91,20 +91,14 @@ def print_info(index: dict[str, Any]) -> None:
     if index["unverified"]:
         out.print("UNVERIFIED: built from archives whose hash differs from the published one.\n")
     sources = index["sources"]
-    rows = [
-        (
-            c["source"],
-            c["part"],
-            _form(sources.get(c["source"])),
-            c["expected"],
-            c["samples"],
-            c["pairs"] - c["samples"],
-        )
-        for c in index["counts"]
+    rows = [(c["source"], c["part"], c["expected"], c["samples"], c["pairs"] - c["samples"]) for c in index["counts"]]
+    total = ("total", "", "", index["rows"], sum(row[4] for row in rows))
+    print_table("Samples", ("source", "part", "expected#", "samples#", "lost#"), [*rows, total])
+    described = [
+        (name, s["title"], _form(s), size_text(s["bytes"]), s["licence"], s["redistribution"])
+        for name, s in sources.items()
     ]
-    total = ("total", "", "", None, index["rows"], sum(row[5] for row in rows))
-    columns = ("source", "part", "form", "expected#", "samples#", "lost#")
-    print_table("Samples", columns, [*rows, (*total[:3], "", *total[4:])])
+    print_table("Sources", ("source", "title", "form", "size#", "licence", "redistribution"), described)
     archives = [
         (f"{fact['owner']}/{fact['name']}", size_text(fact["size"]), fact["verified"], fact["sha256"][:16])
         for _, fact in sorted({(f["owner"], f["name"]): f for s in sources.values() for f in s["archives"]}.items())
@@ -113,8 +107,8 @@ def print_info(index: dict[str, Any]) -> None:
         print_table("Archives", ("archive", "size#", "hash is", "sha256"), archives)
     for title, counts, words in (("Flags", index["flags"], FLAGS), ("Rejects", index["rejects"], REASONS)):
         if counts:
-            rows3 = [(key, number, words[key]) for key, number in counts.items()]
-            print_table(title, (title[:-1].lower(), "number#", "meaning"), rows3)
+            listed = [(key, number, words[key]) for key, number in counts.items()]
+            print_table(title, (title[:-1].lower(), "number#", "meaning"), listed)
     if index["errata"]:
         print_table("Errata", ("kind", "samples#"), list(index["errata"].items()))
     if index["shortfall"]:
@@ -122,9 +116,7 @@ def print_info(index: dict[str, Any]) -> None:
     out.print(f"content digest {index['content_digest']}\n")
 
 
-def _form(source: dict[str, Any] | None) -> str:
-    if source is None:
-        return "nothing at hand"
+def _form(source: dict[str, Any]) -> str:
     return str(source["form"]) + (" (folder)" if source["packed"] == "folder" else "")
 
 

@@ -16,11 +16,22 @@ from hqdata.pipelines.recipe import Options, fetch_archive
 
 AcceptTerms = Annotated[
     list[str] | None,
-    typer.Option("--accept-terms", help="Source whose terms you have read and accept; recorded, asked once."),
+    typer.Option(
+        "--accept-terms", help="Sources (A or A,B) whose terms you have read and accept; recorded, asked once."
+    ),
 ]
 Prefer = Annotated[
     str | None, typer.Option("--prefer", help="Form to prefer: official (the sources' homes) or bundle (three zips).")
 ]
+
+
+def accepted_names(given: list[str] | None) -> tuple[str, ...]:
+    """Names given with ``--accept-terms``, each alone or several with commas.
+
+    >>> accepted_names(["duts,ecssd", "dis5k"])
+    ('duts', 'ecssd', 'dis5k')
+    """
+    return tuple(name.strip() for item in given or () for name in item.split(","))
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +60,7 @@ def fetch(
         print_fetch_plan(catalog, wanted, folder, as_json=json)
         return
     owners = [catalog.source(owner) for owner, _ in wanted]
-    accepted_terms().require(owners, accept_terms or (), ask_terms)
+    accepted_terms().require(owners, accepted_names(accept_terms), ask_terms)
     options = Options(archives=folder, progress=progress_bars)
     paths = [fetch_archive(owner, archive, options) for owner, archive in wanted]
     if json:

@@ -3,11 +3,12 @@
 import json
 import logging
 import sys
+from typing import NoReturn
 
 import typer
 
 from hqdata.cli import build, catalog, collection, demo, fetch
-from hqdata.errors import HQDataError, UsageError
+from hqdata.errors import HQDataError, UsageError, explain
 
 app = typer.Typer(
     name="hqdata",
@@ -30,11 +31,15 @@ def main() -> None:
     try:
         app()
     except HQDataError as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"error": type(error).__name__, "message": str(error)}), file=sys.stderr)
-        else:
-            print(f"hqdata: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        _fail(type(error).__name__, str(error), 2 if isinstance(error, UsageError) else 1)
+    except OSError as error:
+        _fail("OSError", explain("the system refused", got=error, did="finished parts are kept"), 1)
     except KeyboardInterrupt:
         print("hqdata: stopped; finished parts are kept, run the same command to go on", file=sys.stderr)
         sys.exit(130)
+
+
+def _fail(kind: str, text: str, code: int) -> NoReturn:
+    message = json.dumps({"error": kind, "message": text}) if "--json" in sys.argv else f"hqdata: {text}"
+    print(message, file=sys.stderr)
+    sys.exit(code)

@@ -60,12 +60,12 @@ class DownloadBar:
     def start(self, name: str, total: int | None) -> None:
         """Begin a new bar, or the same one from zero where a transfer is started over."""
         text = escape(name)
-        self._bar.start()
         if self._task is not None and self._bar.tasks and self._bar.tasks[-1].description == text:
             self._bar.reset(self._task, total=total)
             return
         self.finish()
         self._task = self._bar.add_task(text, total=total)
+        self._bar.start()
 
     def advance(self, n: int) -> None:
         """Add ``n`` to what is done."""
@@ -73,8 +73,8 @@ class DownloadBar:
             self._bar.advance(self._task, n)
 
     def finish(self) -> None:
-        """End the current bar, which stays on the screen."""
-        if self._task is not None:
-            self._bar.stop_task(self._task)
-            self._task = None
+        """End the current bar; its last state stays on the screen and is not drawn again with the next one."""
         self._bar.stop()
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None

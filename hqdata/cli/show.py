@@ -18,7 +18,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines inst
 
 def console() -> Console:
     """Console of standard output; wide when it is no terminal, so that piped tables are not cut."""
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=True)
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

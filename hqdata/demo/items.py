@@ -7,14 +7,14 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from hqdata.arrays import UInt8Array
 from hqdata.demo.draw import ICON_CLASSES, Kind, draw
 
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Coding = Literal["grey", "noisy", "binary", "rgb01", "onebit", "rgb_uneven", "dim"]
 
 SEED = 44320
@@ -86,13 +86,13 @@ def spec_number(spec: Spec) -> int:
     return zlib.crc32(spec.sample_id.encode()) >> 8
 
 
-def _fit(mask: Pixels, shape: tuple[int, ...]) -> Pixels:
+def _fit(mask: UInt8Array, shape: tuple[int, ...]) -> UInt8Array:
     """Bring another drawing's mask to this one's size."""
     resized = Image.fromarray(mask).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
     return np.asarray(resized)
 
 
-def jpeg(image: Pixels, *, grey: bool = False) -> bytes:
+def jpeg(image: UInt8Array, *, grey: bool = False) -> bytes:
     """Encode ``uint8[H, W, 3]`` or ``uint8[H, W]`` as JPEG."""
     stream = io.BytesIO()
     picture = Image.fromarray(image)
@@ -100,7 +100,7 @@ def jpeg(image: Pixels, *, grey: bool = False) -> bytes:
     return stream.getvalue()
 
 
-def png(pixels: Pixels | Image.Image) -> bytes:
+def png(pixels: UInt8Array | Image.Image) -> bytes:
     """Encode an array or picture as PNG."""
     stream = io.BytesIO()
     picture = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
@@ -108,25 +108,26 @@ def png(pixels: Pixels | Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def encode_mask(mask: Pixels, coding: Coding, rng: np.random.Generator) -> bytes:
+def encode_mask(mask: UInt8Array, coding: Coding, rng: np.random.Generator) -> bytes:
     """Encode ``uint8[H, W]`` in the way that a source codes its masks; ``rng`` makes the noise of ``noisy``."""
     if coding == "noisy":
         return png(_noisy(mask, rng))
     return png(_CODINGS[coding](mask))
 
 
-def _noisy(mask: Pixels, rng: np.random.Generator) -> Pixels:
+def _noisy(mask: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     """Noise near both ends, as most DUTS masks have from an old JPEG step."""
     noise = rng.integers(-6, 7, mask.shape)
-    return np.clip(mask.astype(int) + np.where(rng.random(mask.shape) < 0.2, noise, 0), 0, 255).astype(np.uint8)
+    noisy = np.clip(mask.astype(int) + np.where(rng.random(mask.shape) < 0.2, noise, 0), 0, 255)
+    return np.asarray(noisy, np.uint8)
 
 
-def _rgb_uneven(mask: Pixels) -> Pixels:
+def _rgb_uneven(mask: UInt8Array) -> UInt8Array:
     uneven = mask[..., None].astype(int) + np.array([0, 1, -1])
-    return np.clip(uneven, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(uneven, 0, 255), np.uint8)
 
 
-_CODINGS: dict[Coding, Callable[[Pixels], Pixels | Image.Image]] = {
+_CODINGS: dict[Coding, Callable[[UInt8Array], UInt8Array | Image.Image]] = {
     "grey": lambda mask: mask,
     "binary": lambda mask: np.where(mask > 127, 255, 0).astype(np.uint8),
     "rgb01": lambda mask: np.repeat((mask > 127).astype(np.uint8)[..., None], 3, axis=2),
@@ -151,14 +152,30 @@ def _stem(text: str) -> tuple[tuple[str, str], ...]:
     return (("stem", text),)
 
 
+_DIS_GROUPS: dict[str, str] = {
+    "basket": "1#Accessories#2#Basket",
+    "bridge": "4#Architecture#2#Bridge",
+    "chair": "9#Furniture#3#Chair",
+    "ship": "22#Ship#2#Sailboat",
+    "birdcage": "9#Furniture#1#Cage",
+    "windmill": "4#Architecture#12#Windmill",
+    "gate": "4#Architecture#5#Gate",
+    "clockwork": "14#Machine#7#Gear",
+    "pavilion": "4#Architecture#10#Pavilion",
+    "handbag": "1#Accessories#1#Bag",
+    "tower": "4#Architecture#14#Tower",
+    "chandelier": "9#Furniture#8#Lamp, été v1.2",
+}
+"""Names in the manner of DIS5K, by what is drawn; one with a comma, a dot, a space and accents."""
+
+
 def _dis(scale: float) -> Iterator[Spec]:
-    groups = ("1#Accessories#1#Bag", "4#Architecture#10#Pavilion", "6#Ship#2#Sailboat", "9#Furniture#3#Chair")
-    for part, number in (("tr", 40), ("vd", 10)):
+    subjects = list(_DIS_GROUPS)
+    for part, number, first in (("tr", 40, 0), ("vd", 10, 7)):
         for index in range(_count(number, scale)):
-            stem = f"{groups[index % 4]}#{2_000_000_000 + 7919 * index + len(part) * 31}_{index:010x}_o"
-            if index == 1:
-                stem = f"7#Été#1#Ferris wheel v1.2#{index}_o"
-            yield Spec(source="dis5k", part=part, captures=_stem(stem), kind="intricate")
+            subject = subjects[(first + index) % len(subjects)]
+            stem = f"{_DIS_GROUPS[subject]}#{2_000_000_000 + 7919 * index + 31 * first}_{index:010x}_o"
+            yield Spec(source="dis5k", part=part, captures=_stem(stem), kind="intricate", subject=subject)
 
 
 def _thin(scale: float) -> Iterator[Spec]:

@@ -18,13 +18,15 @@ def run_local(work: Callable[[Task], Result], tasks: Sequence[Task], workers: in
     Workers are started afresh (not forked), so that no lock or open file of this process leaks into them.
 
     Raises:
-        HQDataError: a worker was killed, most often for want of memory. Finished results have been yielded.
+        HQDataError: a worker was killed, most often for want of memory. What finished tasks wrote to disk is kept.
     """
     if workers <= 1 or len(tasks) <= 1:
         for task in tasks:
             yield work(task)
         return
     context = multiprocessing.get_context("forkserver")
+    # The server imports the work's module once; its workers then start with it loaded.
+    context.set_forkserver_preload([getattr(work, "func", work).__module__])
     with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
         futures = [pool.submit(work, task) for task in tasks]
         try:

@@ -69,7 +69,7 @@ def export_samhq(collection: Collection, catalog: Catalog, out: Path, *, link_fr
     """
     if out.exists() and any(out.iterdir()):
         raise UsageError(explain(f"{out} is not empty", did="it was left alone", do="choose another --out"))
-    partial = out.with_name(out.name + ".partial")
+    partial = out.with_name(f".{out.name}.hqdata-partial")
     shutil.rmtree(partial, ignore_errors=True)
     originals = _index_originals(link_from)
     writer = _Writer(partial, originals)

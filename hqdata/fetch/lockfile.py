@@ -4,7 +4,7 @@ A later download that differs is an error until the user removes the entry: publ
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hqdata.errors import ChecksumMismatch, HQDataError, explain
@@ -26,18 +26,18 @@ class LockFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def _load(self) -> dict[str, dict[str, int | str]]:
+    def _load(self) -> dict[str, Lock]:
         if not self.path.exists():
             return {}
         try:
-            return dict(json.loads(self.path.read_text()))
-        except ValueError as error:
-            raise HQDataError(explain(f"{self.path} is not JSON", got=error, do="mend it or remove it")) from error
+            stored = json.loads(self.path.read_text())
+            return {key: Lock(size=int(entry["size"]), sha256=str(entry["sha256"])) for key, entry in stored.items()}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise HQDataError(explain(f"{self.path} is no lock file", got=error, do="mend it or remove it")) from error
 
     def get(self, owner: str, archive: str) -> Lock | None:
         """Lock of an archive, None where it was never seen."""
-        entry = self._load().get(f"{owner}/{archive}")
-        return Lock(size=int(entry["size"]), sha256=str(entry["sha256"])) if entry else None
+        return self._load().get(f"{owner}/{archive}")
 
     def put(self, owner: str, archive: str, lock: Lock) -> None:
         """Record an archive.
@@ -48,15 +48,14 @@ class LockFile:
         with locked(self.path.with_name(self.path.name + ".lock")):
             entries = self._load()
             key = f"{owner}/{archive}"
-            new = {"size": lock.size, "sha256": lock.sha256}
-            if entries.get(key, new) != new:
+            if entries.get(key, lock) != lock:
                 raise ChecksumMismatch(
                     explain(
                         f"{key} differs from what was locked on first use",
-                        expected=f"sha256 {entries[key]['sha256']}",
-                        got=f"sha256 {lock.sha256}",
+                        expected=f"{entries[key].size:,} bytes, sha256 {entries[key].sha256}",
+                        got=f"{lock.size:,} bytes, sha256 {lock.sha256}",
                         do=f"if the publisher replaced it on purpose, remove the entry from {self.path}",
                     )
                 )
             if key not in entries:
-                write_json(self.path, {**entries, key: new})
+                write_json(self.path, {name: asdict(entry) for name, entry in {**entries, key: lock}.items()})

@@ -55,17 +55,11 @@ def fetch_file(
         log.info("%s is there already: %s", name, destination)
         return found
     destination.parent.mkdir(parents=True, exist_ok=True)
-    lock = destination.with_name(f".{destination.name}.lock")
-    with locked(lock) as waited:
-        try:
-            if waited and (found := already_there(destination, url=here, size=size, sha256=sha256, progress=progress)):
-                return found
-            fetched = _first_good(
-                name, mirrors, destination, size=size, sha256=sha256, limits=limits, progress=progress
-            )
-            discard_parts(destination)
-        finally:
-            lock.unlink(missing_ok=True)
+    with locked(destination.with_name(f".{destination.name}.lock")) as waited:
+        if waited and (found := already_there(destination, url=here, size=size, sha256=sha256, progress=progress)):
+            return found
+        fetched = _first_good(name, mirrors, destination, size=size, sha256=sha256, limits=limits, progress=progress)
+        discard_parts(destination)
     return fetched
 
 

@@ -68,12 +68,7 @@ class Part:
     def alone(self) -> Iterator[bool]:
         """Keep other processes off this part; yields True if another one had it first."""
         with locked(self.lock) as waited:
-            try:
-                yield waited
-            finally:
-                # A lock without a part is litter; it may go, since whoever waits for it looks at the destination next.
-                if not self.path.exists():
-                    self.lock.unlink(missing_ok=True)
+            yield waited
 
     def size(self) -> int:
         """Bytes at hand."""

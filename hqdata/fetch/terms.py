@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from hqdata.errors import TermsNotAccepted, explain
+from hqdata.errors import HQDataError, TermsNotAccepted, explain
 from hqdata.fsio.atomic import write_json
 from hqdata.fsio.digest import digest_of
+from hqdata.fsio.lock import locked
 from hqdata.manifest import Source
 
 Ask = Callable[[Source], bool]
@@ -21,7 +22,13 @@ class AcceptedTerms:
         self.path = path
 
     def _load(self) -> dict[str, str]:
-        return dict(json.loads(self.path.read_text())) if self.path.exists() else {}
+        if not self.path.exists():
+            return {}
+        try:
+            return dict(json.loads(self.path.read_text()))
+        except (ValueError, TypeError) as error:
+            do = "mend it, or remove it and accept the terms anew"
+            raise HQDataError(explain(f"{self.path} is no record of terms", got=error, do=do)) from error
 
     def has(self, source: Source) -> bool:
         """Whether these very terms need no acceptance or were accepted."""
@@ -29,7 +36,8 @@ class AcceptedTerms:
 
     def accept(self, source: Source) -> None:
         """Record that the user accepted the source's terms as they stand."""
-        write_json(self.path, {**self._load(), source.name: digest_of(asdict(source.terms))})
+        with locked(self.path.with_name(self.path.name + ".lock")):
+            write_json(self.path, {**self._load(), source.name: digest_of(asdict(source.terms))})
 
     def require(self, sources: Iterable[Source], accepted: Collection[str] = (), ask: Ask | None = None) -> None:
         """Make sure that the terms of every source are accepted.

@@ -16,22 +16,45 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[bool]:
-    """Hold an exclusive lock on ``path`` (made if absent; its content never matters).
+    """Hold an exclusive lock on ``path`` (made if absent, removed at the end; its content never matters).
 
     Yields True if another process held it first, so that the caller looks again at what is there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        waited = False
+    waited = False
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("waiting for another process that holds %s", path)
-            waited = True
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError:
-            log.debug("no flock on this file system, going on without: %s", path)
-        yield waited
-    finally:
-        os.close(descriptor)
+            waited = _lock(descriptor, path) or waited
+            if not _is_current(descriptor, path):
+                continue
+            try:
+                yield waited
+            finally:
+                path.unlink(missing_ok=True)
+            return
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> bool:
+    """Lock an open file; True if that took waiting."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("waiting for another process that holds %s", path)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return True
+    except OSError:
+        log.debug("no flock on this file system, going on without: %s", path)
+    return False
+
+
+def _is_current(descriptor: int, path: Path) -> bool:
+    """Whether the file that was locked still bears the name: its last holder has removed it otherwise."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    held = os.fstat(descriptor)
+    return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)

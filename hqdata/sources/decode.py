@@ -17,10 +17,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile
 
+from hqdata.arrays import UInt8Array
 from hqdata.errors import DecodeError, HQDataError, explain
 from hqdata.limits import DEFAULT, Limits
-
-UInt8Array = np.ndarray[Any, np.dtype[np.uint8]]
+from hqdata.sources.grey_png import read_grey_png
+from hqdata.sources.segments import jpeg_segments, png_chunks
 
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "BMP": ".bmp"}
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -180,6 +181,9 @@ def decode_mask_bytes(data: bytes, limits: Limits = DEFAULT) -> UInt8Array:
     Raises:
         DecodeError: what :func:`open_image` raises, or unsupported_mode if it is not 8-bit grey.
     """
+    plain = read_grey_png(data, limits)
+    if plain is not None:
+        return plain
     decoded = open_image(data, limits)
     if decoded.image.mode != "L":
         raise DecodeError("unsupported_mode", f"a stored mask is 8-bit grey, this one is {decoded.image.mode}")
@@ -210,40 +214,6 @@ def image_flags(decoded: Decoded) -> frozenset[str]:
         "image_palette": mode == "P",
     }
     return frozenset(flag for flag, holds in flags.items() if holds)
-
-
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start and end of the content of every whole chunk of a PNG, IEND included, nothing after it."""
-    position = 8
-    while position + 12 <= len(data):
-        start, kind = position + 8, data[position + 4 : position + 8]
-        end = start + int.from_bytes(data[position : position + 4])
-        if end + 4 > len(data):
-            return
-        yield kind, start, end
-        if kind == b"IEND":
-            return
-        position = end + 4
-
-
-def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of the content of every segment of a JPEG, up to and with the start of the first scan.
-
-    Junk between segments is skipped as Pillow does, so that both see the same segments.
-    """
-    position = 2
-    while (position := data.find(b"\xff", position)) >= 0 and position + 4 <= len(data):
-        marker = data[position + 1]
-        if marker == 0xFF:
-            position += 1
-        elif marker in {0x00, 0x01} or 0xD0 <= marker <= 0xD9:
-            position += 2
-        else:
-            end = position + 2 + int.from_bytes(data[position + 2 : position + 4])
-            yield marker, position + 4, min(end, len(data))
-            if marker == 0xDA:
-                return
-            position = end
 
 
 def _kind(data: bytes) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from hqdata.errors import ManifestError, explain
-from hqdata.fetch.archive import Member, valid_name
+from hqdata.fetch.member import Member, valid_name
 from hqdata.manifest import PartLayout
 from hqdata.schema import Reject
 
@@ -82,7 +82,11 @@ def compile_pattern(text: str, *, anchored: bool = False) -> Pattern:
     literal = text[: text.index("{")]
     folder = literal[: literal.rfind("/") + 1]
     root = "(?P<_root>)" if anchored else "(?P<_root>(?:.*/)?)"
-    return Pattern(text, re.compile(root + "".join(pieces), re.DOTALL), tuple(names), folder)
+    try:
+        regex = re.compile(root + "".join(pieces), re.DOTALL)
+    except re.error as error:
+        raise ManifestError(explain(f"pattern {text!r} is no pattern", got=error)) from error
+    return Pattern(text, regex, tuple(names), folder)
 
 
 @dataclass(slots=True)
@@ -94,31 +98,52 @@ class _Claims:
     rejects: list[tuple[MemberRef, str, str]] = field(default_factory=list)
 
 
+_Fits = dict[str, list[tuple[Key, int, MemberRef]]]
+"""Key, rank of the pattern and member, by root."""
+
+
 def key_of(match: re.Match[str], names: Sequence[str]) -> Key:
-    """Captures in the order of the pattern, in NFC."""
+    """Captures in the order of the names, in NFC."""
     return tuple(unicodedata.normalize("NFC", match[name]) for name in names)
 
 
-def _claim(patterns: Sequence[str], members: Iterable[MemberRef], *, anchored: bool) -> _Claims:
-    """Find the members of one side; the root that holds most of them wins, the others are strays."""
-    compiled = [compile_pattern(text, anchored=anchored) for text in patterns]
-    by_root: dict[str, list[tuple[Key, int, MemberRef]]] = defaultdict(list)
+def _fits(patterns: Sequence[Pattern], names: Sequence[str], members: Iterable[MemberRef]) -> _Fits:
+    """Find the members that fit one side, by the root that they lie under."""
+    by_root: _Fits = defaultdict(list)
     for ref in members:
-        for rank, pattern in enumerate(compiled):
+        for rank, pattern in enumerate(patterns):
             match = pattern.regex.fullmatch(ref.member.name)
             if match and valid_name(ref.member.name) and not is_system_file(ref.member.name):
-                by_root[match["_root"]].append((key_of(match, pattern.names), rank, ref))
+                by_root[match["_root"]].append((key_of(match, names), rank, ref))
                 break
-    if not by_root:
-        return _Claims(root="")
-    root = min(by_root, key=lambda name: (-len(by_root[name]), name))
+    return by_root
+
+
+def _roots(images: _Fits, masks: _Fits) -> tuple[str, str]:
+    """Choose where images and masks lie: under one root if that makes at least half the pairs, else each side's
+    fullest; so that no image is given the mask that another folder holds under the same name.
+    """
+
+    def count(image_root: str, mask_root: str) -> int:
+        held = [{key for key, _, _ in side.get(root, ())} for side, root in ((images, image_root), (masks, mask_root))]
+        return len(held[0] & held[1])
+
+    fullest = [min(side, key=lambda root: (-len(side[root]), root), default="") for side in (images, masks)]
+    shared = min(images.keys() & masks.keys(), key=lambda root: (-count(root, root), root), default=None)
+    if shared is not None and 2 * count(shared, shared) >= count(fullest[0], fullest[1]):
+        return shared, shared
+    return fullest[0], fullest[1]
+
+
+def _claim(by_root: _Fits, root: str) -> _Claims:
+    """Take the members under the root, the best one for each key; all others are rejects."""
     claims = _Claims(root)
     for other in sorted(by_root):
         if other != root:
             where = f'lies under "{other}", the layout\'s files under "{root}"'
             claims.rejects.extend((ref, "stray", where) for _, _, ref in by_root[other])
     ranks: dict[Key, int] = {}
-    for key, rank, ref in sorted(by_root[root], key=lambda item: (item[0], item[1], item[2].member.name)):
+    for key, rank, ref in sorted(by_root.get(root, ()), key=lambda item: (item[0], item[1], item[2].member.name)):
         if key not in claims.found:
             claims.found[key], ranks[key] = ref, rank
             continue
@@ -152,8 +177,12 @@ def pair_members(layout: PartLayout, image_members: Sequence[MemberRef], mask_me
         image_members: members of the container that holds the images.
         mask_members: members of the container that holds the masks; may be the same.
     """
-    images = _claim(layout.images, image_members, anchored=layout.anchored)
-    masks = _claim(layout.masks, mask_members, anchored=layout.anchored)
+    image_patterns = [compile_pattern(text, anchored=layout.anchored) for text in layout.images]
+    mask_patterns = [compile_pattern(text, anchored=layout.anchored) for text in layout.masks]
+    names = _common_names([*image_patterns, *mask_patterns])
+    image_fits, mask_fits = _fits(image_patterns, names, image_members), _fits(mask_patterns, names, mask_members)
+    image_root, mask_root = _roots(image_fits, mask_fits)
+    images, masks = _claim(image_fits, image_root), _claim(mask_fits, mask_root)
     taken = {*images.found.values(), *masks.found.values()}
     strays = [*images.rejects, *masks.rejects]
     seen = {ref for ref, _, _ in strays}
@@ -172,6 +201,16 @@ def pair_members(layout: PartLayout, image_members: Sequence[MemberRef], mask_me
             strays.append((ref, *_stray_reason(ref.member.name)))
     pairs = {key: (images.found.get(key), masks.found.get(key)) for key in sorted({*images.found, *masks.found})}
     return Pairing(pairs=pairs, strays=tuple(sorted(strays, key=lambda item: item[0].member)))
+
+
+def _common_names(patterns: Sequence[Pattern]) -> Key:
+    """Names that all patterns of a part capture, in the order of the first one."""
+    for pattern in patterns:
+        if set(pattern.names) != set(patterns[0].names):
+            raise ManifestError(
+                explain(f"pattern {pattern.text!r} captures other names than {patterns[0].text!r}", got=pattern.names)
+            )
+    return patterns[0].names if patterns else ()
 
 
 def _stray_reason(name: str) -> tuple[str, str]:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from hqdata.catalog import Catalog
 from hqdata.errors import ArchiveError, HQDataError, explain
-from hqdata.fetch.archive import Member, container_kind, inflate, open_container
+from hqdata.fetch.archive import container_kind, inflate, open_container
+from hqdata.fetch.member import Member
+from hqdata.fetch.progress import SILENT, Progress
 from hqdata.fsio.digest import digest_of, sha256_file
 from hqdata.limits import Limits
 from hqdata.manifest import Archive, Form, PartLayout, Source
@@ -47,8 +49,8 @@ class Route:
 class ArchiveFolder:
     """The files of ``--archives``: listed once, hashed and opened only where a question needs it."""
 
-    def __init__(self, root: Path, limits: Limits, spool: Path) -> None:
-        self.root, self.limits, self._spool = root, limits, spool
+    def __init__(self, root: Path, limits: Limits, spool: Path, progress: Progress = SILENT) -> None:
+        self.root, self.limits, self._spool, self._progress = root, limits, spool, progress
         self._hashes: dict[Path, str] = {}
         self._members: dict[Path, tuple[Member, ...] | None] = {}
         self.damaged: dict[Path, str] = {}
@@ -68,7 +70,11 @@ class ArchiveFolder:
     def sha256(self, path: Path) -> str:
         """Hash a file, once."""
         if path not in self._hashes:
-            self._hashes[path] = sha256_file(path)
+            self._progress.start(f"checking {path.name}", path.stat().st_size)
+            try:
+                self._hashes[path] = sha256_file(path, self._progress.advance)
+            finally:
+                self._progress.finish()
         return self._hashes[path]
 
     def readable(self, path: Path) -> Path:
@@ -125,6 +131,8 @@ class Locator:
     def route(self, source: Source, parts: Sequence[str], prefer: str | None) -> Route:
         """Choose the form: the first complete one in order of preference, else the one to be fetched.
 
+        A form whose archives are not what was published comes after one that nothing speaks against.
+
         Raises:
             ArchiveError: no form of the source has the wanted parts, or a file fits several sources.
         """
@@ -139,7 +147,15 @@ class Locator:
         forms.sort(key=lambda form: form.name != prefer)
         routes = [self._try(source, form, tuple(parts)) for form in forms]
         complete = [route for route in routes if not route.missing]
-        return complete[0] if complete else max(routes, key=lambda route: bool(route.found))
+        sound = [route for route in complete if not any(self._is_another(item) for item in route.found)]
+        return (sound or complete or [max(routes, key=lambda route: bool(route.found))])[0]
+
+    def _is_another(self, located: Located) -> bool:
+        """Whether a file is not the one that was published under the name it was found for."""
+        size, sha256 = self.published(located.owner, located.archive)
+        if located.is_folder or sha256 is None:
+            return False
+        return size not in {None, located.path.stat().st_size} or self.folder.sha256(located.path) != sha256
 
     def _try(self, source: Source, form: Form, parts: tuple[str, ...]) -> Route:
         layouts = [layout for layout in form.parts if layout.part in parts]
@@ -183,7 +199,7 @@ class Locator:
     def _unpacked(self, source: Source, archives: Sequence[Archive], layouts: Sequence[PartLayout]) -> Path | None:
         """The source's own sub-folder, or the whole folder, where it holds the layout unpacked."""
         candidates = self._homes(source, archives)
-        if all(compile_pattern(text).folder for layout in layouts for text in (*layout.images, *layout.masks)):
+        if self._is_telling(source, layouts):
             candidates.append(self.folder.root)
         names = [archive.name for archive in archives]
         for path in candidates:
@@ -191,6 +207,13 @@ class Locator:
             if members and any(fitting_pairs(names, [layout], None, members) for layout in layouts):
                 return path
         return None
+
+    def _is_telling(self, source: Source, layouts: Sequence[PartLayout]) -> bool:
+        """Whether the layouts name folders that no other source uses; many use images/ and masks/."""
+        others = [o for o in self.catalog.sources.values() if o.name != source.name]
+        taken = {_folders(layout) for other in others for form in other.forms for layout in form.parts}
+        own = {_folders(layout) for layout in layouts}
+        return all(all(pair) for pair in own) and not own & taken
 
     def _by_members(
         self, source: Source, form: Form, layouts: Sequence[PartLayout], archive: Archive, names: Sequence[str]
@@ -206,7 +229,7 @@ class Locator:
             best = [path for fit, path in ranked if fit == ranked[0][0]]
             if len(best) > 1:
                 raise ArchiveError(_ambiguous(f"{source.name}'s {archive.name}", [str(path) for path in best], source))
-            if checked and not all(ranked[0][0]):
+            if checked:
                 self._check_rivals(best[0], source, form, ranked[0][0])
             return self._located(source, archive, best[0])
         return None
@@ -264,6 +287,11 @@ def _route(
         found=tuple(located for located in (found[archive.name] for archive in needed) if located),
         missing=tuple(archive for archive in needed if found[archive.name] is None),
     )
+
+
+def _folders(layout: PartLayout) -> tuple[str, str]:
+    """Literal folders of a part's first patterns: images, masks."""
+    return compile_pattern(layout.images[0]).folder, compile_pattern(layout.masks[0]).folder
 
 
 def _plain(name: str) -> str:

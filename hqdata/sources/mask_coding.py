@@ -10,16 +10,17 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from hqdata.arrays import UInt8Array
 from hqdata.errors import DecodeError
 from hqdata.limits import DEFAULT, Limits
 from hqdata.sources.decode import (
     Decoded,
-    UInt8Array,
     decode_16bit_colour,
     opaque,
     open_image,
     scale_16bit,
 )
+from hqdata.sources.grey_png import read_grey_png
 
 Coding = Literal["grey", "alpha", "instances"]
 Raw = np.ndarray[Any, np.dtype[np.uint8 | np.uint16]]
@@ -53,6 +54,10 @@ def read_mask(data: bytes, coding: Coding = "grey", limits: Limits = DEFAULT) ->
     Raises:
         DecodeError: what ``open_image`` raises, or unsupported_mode.
     """
+    if coding != "instances":
+        plain = read_grey_png(data, limits)
+        if plain is not None and plain.max(initial=0) > 1:
+            return CodedMask(values=plain, flags=frozenset(), suffix=".png", keep=True)
     decoded = open_image(data, limits)
     if decoded.image.mode not in {"1", "L", "P", "I;16", "LA", "RGB", "RGBA"}:
         raise DecodeError("unsupported_mode", f"no rule reads a {decoded.image.mode} mask")

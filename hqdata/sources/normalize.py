@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from hqdata.arrays import UInt8Array
 from hqdata.errors import DecodeError
 from hqdata.limits import DEFAULT, Limits
-from hqdata.sources.decode import UInt8Array, image_flags, open_image
+from hqdata.sources.decode import image_flags, open_image
 from hqdata.sources.mask_coding import CodedMask, Coding, encode_mask, pixels_digest, read_mask, value_flags
 from hqdata.sources.orientation import neutralise, to_display, to_stored
 

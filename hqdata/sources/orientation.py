@@ -15,7 +15,8 @@ from PIL import ExifTags
 
 from hqdata.errors import DecodeError
 from hqdata.limits import DEFAULT, Limits
-from hqdata.sources.decode import jpeg_segments, open_header, png_chunks, quiet
+from hqdata.sources.decode import open_header, quiet
+from hqdata.sources.segments import jpeg_segments, png_chunks
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Edits = dict[int, int]

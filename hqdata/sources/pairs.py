@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hqdata.fetch.archive import Container
+from hqdata.fetch.containers import Container
 from hqdata.manifest import Form, PartLayout, Source
 from hqdata.schema import Reject
 from hqdata.sources.layout import (
@@ -167,8 +167,10 @@ class _Part:
         for side in (self.images, self.masks):
             for ref in side.refs:
                 if _ends_with(ref.member.name, pattern):
-                    return set(listed_stems(side.container.read(ref.member).decode("utf-8", "replace")))
-        detail = f"{pattern} is not there: every file is taken for part {self.layout.part}"
+                    return set(listed_stems(side.container.read(ref.member).decode("utf-8-sig", "replace")))
+        detail = "not there"
+        if pattern == self.layout.list:
+            detail += f": every file is taken for part {self.layout.part}"
         label = self.labels[self.images.number]
         self.rejects.append(reject(self.source.name, label, pattern, "list", "listed_absent", detail))
         return None

@@ -1,5 +1,6 @@
 """``collection.json``: what a collection is made of. Written last: its presence is the sign of a finished build."""
 
+import glob
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +25,11 @@ def index_bytes(index: dict[str, Any]) -> bytes:
     return (json.dumps(sealed, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
+def unfinished(out: Path) -> list[Path]:
+    """Folders in which builds of ``out`` work, or worked until they were stopped."""
+    return sorted(out.parent.glob(f"{glob.escape(out.name)}.partial-*")) if out.parent.is_dir() else []
+
+
 def read_index(folder: Path) -> dict[str, Any]:
     """Read and check an index.
 
@@ -32,13 +38,13 @@ def read_index(folder: Path) -> dict[str, Any]:
     """
     path = folder / INDEX
     if not path.is_file():
-        unfinished = sorted(folder.parent.glob(f"{folder.name}.partial-*")) if folder.parent.is_dir() else []
+        begun = unfinished(folder)
         raise StoreCorrupt(
             explain(
                 f"{folder} is not a finished collection",
                 expected=f"a file {INDEX} in it",
-                got=f"an unfinished build, {unfinished[0].name}" if unfinished else "none",
-                do="run the build again; it goes on from where it stopped" if unfinished else "build it first",
+                got=f"an unfinished build, {begun[0].name}" if begun else "none",
+                do="run the build again; it goes on from where it stopped" if begun else "build it first",
             )
         )
     raw = path.read_bytes()

@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hqdata.arrays import UInt8Array
 from hqdata.errors import HQDataError, StoreCorrupt, explain
 from hqdata.schema import SAMPLE_SCHEMA
 from hqdata.sources.decode import decode_mask_bytes, open_image, to_rgb
@@ -64,12 +64,12 @@ class Sample:
         return next((int(flag[-1]) for flag in self.flags if flag[:-1] == "orientation_"), 1)
 
     @cached_property
-    def image(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def image(self) -> UInt8Array:
         """``uint8[H, W, 3]``, RGB, in stored order."""
         return to_rgb(open_image(self.row["image"]["bytes"]).image)
 
     @cached_property
-    def mask(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def mask(self) -> UInt8Array:
         """``uint8[H, W]``, 0 to 255, in the image's order; foreground is above 127.
 
         Raises:
@@ -86,7 +86,7 @@ class Sample:
         """COCO run-length codes with their attributes; empty where there is a single mask."""
         return list(self.row["masks"] or [])
 
-    def upright(self) -> "tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.uint8]]]":
+    def upright(self) -> tuple[UInt8Array, UInt8Array]:
         """Image and mask as a person would see them."""
         return to_display(self.image, self.orientation), to_display(self.mask, self.orientation)
 

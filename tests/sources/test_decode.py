@@ -77,7 +77,11 @@ REFUSED = {
     "png without IEND": (BASE_PNG[:-12], "truncated"),
     "png short of two bytes": (BASE_PNG[:-2], "truncated"),
     "png magic cut": (BASE_PNG[:5], "truncated"),
+    "png header cut": (BASE_PNG[:20], "truncated"),
+    "png cut before its pixels": (BASE_PNG[:35], "truncated"),
     "bmp cut": (BASE_BMP[:-1], "truncated"),
+    "bmp cut, its header in accord": (b"BM" + struct.pack("<I", 5000) + BASE_BMP[6:5000], "truncated"),
+    "bmp magic": (b"BM\x00", "truncated"),
     "png with a wrong header checksum": (BASE_PNG[:29] + b"\x00\x00\x00\x00" + BASE_PNG[33:], "corrupt"),
     "png with text for pixels": (
         png(chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)), chunk(b"IDAT", b"no zlib"), chunk(b"IEND")),

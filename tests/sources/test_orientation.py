@@ -130,6 +130,7 @@ SINGLE_FIELDS = {
     "big long": (jpeg(exif_segment(8, ">", 4)), 8),
     "byte, which Pillow does not take for a number": (jpeg(exif_segment(6, "<", 1)), 1),
     "two values": (jpeg(exif_segment(0, entries=2, data=struct.pack("<HH", 3, 7))), 3),
+    "two values, the first of them 1": (jpeg(exif_segment(0, entries=2, data=struct.pack("<HH", 1, 7))), 1),
     "rational out of line": (jpeg(exif_segment(0, kind=5, data=struct.pack("<I", 8))), 1),
     "zero": (jpeg(exif_segment(0)), 1),
     "nine": (jpeg(exif_segment(9)), 1),
@@ -146,6 +147,7 @@ SINGLE_FIELDS = {
     "exif named twice": (jpeg(b"Exif\x00\x00" + exif_segment(5)), 5),
     "png exif big": (png(chunk(b"eXIf", tiff(7, ">"))), 7),
     "png exif behind the pixels": (PNG[:-12] + chunk(b"eXIf", tiff(7)) + PNG[-12:], 7),
+    "png exif in plain text": (png(chunk(b"tEXt", b"exif\x00" + tiff(4))), 4),
     "png xmp in plain text": (png(chunk(b"tEXt", b"XML:com.adobe.xmp\x00" + xmp(4))), 4),
     "png xmp single quotes": (png(itxt(xmp(4, "single"))), 4),
 }
@@ -210,6 +212,13 @@ def test_unreadable_metadata_are_an_error():
     data = whole[:2] + app1(broken) + app1(xmp_segment(6)) + whole[2:]
     with pytest.raises(DecodeError) as caught:
         neutralise(data)
+    assert caught.value.reason == "orientation_stuck"
+
+
+def test_a_tag_that_stays_is_an_error(monkeypatch):
+    monkeypatch.setattr("hqdata.sources.orientation._apply", lambda data, *_: data)
+    with pytest.raises(DecodeError) as caught:
+        neutralise(tagged("JPEG", "exif", 6))
     assert caught.value.reason == "orientation_stuck"
 
 
