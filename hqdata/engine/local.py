@@ -1,6 +1,8 @@
 """Runs a pure function over tasks in this process or in worker processes; results come as they finish."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -15,7 +17,8 @@ Result = TypeVar("Result")
 def run_local(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int) -> Iterator[Result]:
     """Yield ``work(task)`` for every task, in the order of completion.
 
-    Workers are started afresh (not forked), so that no lock or open file of this process leaks into them.
+    Workers come from a server process that has loaded the work's module and nothing else, so that no lock or open file
+    of this process leaks into them; they end with this process, however it ends.
 
     Raises:
         HQDataError: a worker was killed, most often for want of memory. What finished tasks wrote to disk is kept.
@@ -25,9 +28,8 @@ def run_local(work: Callable[[Task], Result], tasks: Sequence[Task], workers: in
             yield work(task)
         return
     context = multiprocessing.get_context("forkserver")
-    # The server imports the work's module once; its workers then start with it loaded.
     context.set_forkserver_preload([getattr(work, "func", work).__module__])
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_end_with_parent) as pool:
         futures = [pool.submit(work, task) for task in tasks]
         try:
             for future in as_completed(futures):
@@ -44,3 +46,16 @@ def run_local(work: Callable[[Task], Result], tasks: Sequence[Task], workers: in
             for future in futures:
                 future.cancel()
             raise
+
+
+def _end_with_parent() -> None:
+    """End this worker as soon as the process that wanted its work is gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

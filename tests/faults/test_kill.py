@@ -273,7 +273,6 @@ def running(session: int) -> list[str]:
     return found
 
 
-@pytest.mark.xfail(strict=True, reason="engine/local.py: workers wait for ever once their builder is killed")
 def test_workers_end_with_their_builder(tiny, tmp_path):
     if not Path("/proc/self/stat").exists():
         pytest.skip("processes are counted in /proc, which is not here")
