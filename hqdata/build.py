@@ -14,9 +14,6 @@ from functools import partial as bind
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from hqdata.catalog import manifest_digest
 from hqdata.counts import count_parts, require_counts
 from hqdata.engine.local import run_local
@@ -24,18 +21,9 @@ from hqdata.errors import DiskFull, StoreCorrupt, UsageError, explain
 from hqdata.fsio.atomic import free_bytes
 from hqdata.fsio.lock import locked
 from hqdata.plan import Plan, SourcePlan, library_versions
-from hqdata.schema import Reject
-from hqdata.shard import (
-    ShardReport,
-    ShardSpec,
-    arrow_path,
-    build_shard,
-    finished_shard,
-    sidecar_path,
-    write_sidecar,
-)
+from hqdata.reuse import adopt_shards
+from hqdata.shard import ShardReport, ShardSpec, arrow_path, build_shard, finished_shard
 from hqdata.store.index import FORMAT, INDEX, content_digest, index_bytes, read_index, unfinished
-from hqdata.store.reader import Collection
 from hqdata.store.writer import REJECTS, file_row, publish, write_dataset_files, write_rejects
 
 OnRows = Callable[[int], None]
@@ -136,7 +124,7 @@ def _build(plan: Plan, out: Path, workers: int, partial: bool, replace: bool, on
     """Build in ``OUT.partial-*``: shards and sidecars at its top, the collection in a folder of this process alone."""
     folder = partial_folder(plan, out)
     folder.mkdir(parents=True, exist_ok=True)
-    _adopt_shards(plan, folder, out)
+    adopt_shards(plan.shards, folder, out)
     reports: dict[str, ShardReport] = {}
     waiting = []
     for spec in plan.shards:
@@ -179,68 +167,12 @@ def _require_room(specs: Iterable[ShardSpec], folder: Path) -> None:
         )
 
 
-def _adopt_shards(plan: Plan, folder: Path, out: Path) -> None:
-    """Take over shards that other builds of the same destination finished from the same inputs."""
-    wanted = [spec for spec in plan.shards if not sidecar_path(folder, spec.name).exists()]
-    for other in unfinished(out):
-        for spec in wanted:
-            report = finished_shard(spec, other) if other != folder else None
-            if report is not None:
-                _link(arrow_path(other, spec.name), arrow_path(folder, spec.name))
-                write_sidecar(report, folder)
-    if not (out / INDEX).is_file():
-        return
-    collection = Collection(out)
-    held = {item["name"]: item for item in collection.index["files"] if "spec" in item}
-    for spec in wanted:
-        item = held.get(f"{spec.name}.arrow")
-        from_files = all(container.sha256 for container in spec.containers)
-        if item and from_files and item["spec"] == spec.digest:
-            _link(out / item["name"], arrow_path(folder, spec.name))
-            write_sidecar(_report_of(collection, item, spec), folder)
-
-
-def _link(source: Path, target: Path) -> None:
-    """Hard-link, or copy where links are not to be had."""
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
 def _gather(source: Path, target: Path) -> None:
     """Hard-link a finished shard, so that it outlives this process; move it where links are not to be had."""
     try:
         os.link(source, target)
     except OSError:
         source.rename(target)
-
-
-def _report_of(collection: Collection, item: dict[str, Any], spec: ShardSpec) -> ShardReport:
-    """Rebuild the sidecar of a published shard from the collection that holds it."""
-    ids = [candidate.sample_id for candidate in spec.candidates]
-    table = collection.table.select(["sample_id", "image_sha256", "pixels_sha256", "flags", "errata"])
-    rows = table.filter(pc.is_in(table["sample_id"], pa.array(ids))).to_pylist()
-    members = {
-        (spec.containers[ref.container].label, ref.member.name)
-        for c in spec.candidates
-        for ref in (c.image, c.mask)
-        if ref
-    }
-    rejects = (Reject(**row) for row in collection.rejects.to_pylist() if row["stage"] not in {"list", "pair"})
-    return ShardReport(
-        name=spec.name,
-        spec=spec.digest,
-        stamped=spec.stamped,
-        rows=item["rows"],
-        bytes=item["bytes"],
-        sha256=item["sha256"],
-        content=tuple((row["sample_id"], row["image_sha256"], row["pixels_sha256"]) for row in rows),
-        flags=dict(sorted(Counter(flag for row in rows for flag in row["flags"]).items())),
-        errata=dict(sorted(Counter(kind for row in rows for kind in row["errata"]).items())),
-        rejects=tuple(sorted(row for row in rejects if (row.archive, row.member) in members)),
-    )
 
 
 def _finish(plan: Plan, folder: Path, reports: list[ShardReport], partial: bool) -> dict[str, Any]:

@@ -26,6 +26,7 @@ FLOORS: dict[str, int] = {
     "hqdata.engine": 5,
     "hqdata.shard": 6,
     "hqdata.plan": 6,
+    "hqdata.reuse": 6,
     "hqdata.counts": 6,
     "hqdata.analysis": 6,
     "hqdata.export": 6,
@@ -44,6 +45,7 @@ SAME_FLOOR = {
     ("hqdata.catalog", "hqdata.strict"),
     ("hqdata.home", "hqdata.fetch"),
     ("hqdata.plan", "hqdata.shard"),
+    ("hqdata.reuse", "hqdata.shard"),
 }
 """The only imports between two units of one floor."""
 ONLY: dict[str, set[str]] = {
