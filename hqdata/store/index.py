@@ -1,6 +1,7 @@
 """``collection.json``: what a collection is made of. Written last: its presence is the sign of a finished build."""
 
 import glob
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,8 +15,14 @@ FORMAT = 1
 
 
 def content_digest(rows: Iterable[tuple[str, str, str]]) -> str:
-    """Digest of a collection's content: sorted (sample_id, image sha256, sha256 of canonical mask pixels)."""
-    return digest_of(sorted(list(row) for row in rows))
+    """Digest of a collection's content: its sorted rows (sample_id, image sha256, sha256 of canonical mask pixels).
+
+    Each row is hashed as its three values, each followed by a line feed.
+    """
+    digest = hashlib.sha256()
+    for row in sorted(rows):
+        digest.update("".join(f"{value}\n" for value in row).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def index_bytes(index: dict[str, Any]) -> bytes:
