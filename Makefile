@@ -19,6 +19,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## Draw small stand-ins of the sources, build a collection, show it (under 3 minutes)
 	$(BIN)/hqdata demo --out demo
+	@echo "Now look at demo/contact-sheet.png"
 
 test: $(READY) check ## Lint, type-check and test, offline
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -27,6 +27,8 @@ from hqdata.recipe import Recipe
 from hqdata.sources.locate import ArchiveFolder, Route
 from hqdata.store.verify import verify
 
+_ARCHIVE_SUFFIXES = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -151,7 +153,8 @@ def fetch_missing(situation: Situation, options: Options) -> list[Path]:
     missing = situation.missing()
     if missing and options.offline:
         names = ", ".join(f"{owner}/{archive.name}" for owner, archive in missing)
-        damaged = "\n".join(f"  {text}" for text in situation.folder.damaged.values())
+        suspects = [path for path in situation.folder.damaged if path.suffix.lower() in _ARCHIVE_SUFFIXES]
+        damaged = "\n".join(f"  {situation.folder.damaged[path]}" for path in suspects)
         raise ArchiveError(
             explain(
                 f"archives are missing: {names}" + (f"\nfiles that could not be read:\n{damaged}" if damaged else ""),

@@ -155,3 +155,5 @@ def print_plan(situation: Situation, options: Options, out: Path, *, as_json: bo
         f"{cell(sum(row['pairs'] for row in rows))} pairs at hand; the collection of them takes "
         f"{size_text(room)}; {size_text(free)} free"
     )
+    if situation.missing():
+        console().print("What is still to be fetched takes its size once more in the collection, at most.")

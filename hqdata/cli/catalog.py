@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hqdata.catalog import Catalog, load_catalog
-from hqdata.cli.show import Json, console, print_json, print_table, size_text
+from hqdata.cli.show import Json, cell, console, print_json, print_table, size_text
 from hqdata.home import accepted_terms, default_archives
 from hqdata.manifest import Archive, Source
 from hqdata.recipe import Recipe
@@ -159,13 +159,18 @@ def _print_recipe(catalog: Catalog, recipe: Recipe) -> None:
         for part, count in take.parts.items()
     ]
     print_table("What it takes", ("source", "part", "title", "samples#"), [*rows, ("", "", "total", recipe.count)])
-    counts = [f"{count:,}" if count is not None else "unknown" for _, _, _, count in rows]
-    if len(counts) > 1:
-        total = f"{recipe.count:,}" if recipe.count is not None else "unknown"
-        out.print(f"{' + '.join(counts)} = {total}\n")
+    if len(rows) > 1:
+        out.print(f"{_arithmetic(recipe)}\n")
     for take in recipe.take:
         if take.note:
             out.print(f"{take.source}: {' '.join(take.note.split())}")
     for reading in recipe.readings:
         other = catalog.recipe(reading.recipe)
-        out.print(f"\n[bold]{other.name}[/bold] ({other.count or 0:,} samples): {' '.join(reading.note.split())}")
+        out.print(f"\n[bold]{other.name}[/bold]: {' '.join(reading.note.split())}")
+        out.print(_arithmetic(other))
+
+
+def _arithmetic(recipe: Recipe) -> str:
+    """The sum that gives a recipe's count, such as ``470 + 280 + 287 + 500 = 1,537``."""
+    counts = [count for take in recipe.take for count in take.parts.values()]
+    return f"{' + '.join(cell(count) for count in counts)} = {cell(recipe.count)}"
