@@ -19,6 +19,8 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## Draw small stand-ins of the sources, build a collection, show it (under 3 minutes)
 	$(BIN)/hqdata demo --out demo
+	$(BIN)/hqdata stats demo/collection --workers 2
+	$(BIN)/hqdata sql "SELECT source, count(*) AS masks, round(median(thin_share_1024), 3) AS thin_share FROM stats GROUP BY source ORDER BY thin_share DESC" demo/collection
 	@echo "Now look at demo/contact-sheet.png"
 
 test: $(READY) check ## Lint, type-check and test, offline
@@ -40,6 +42,8 @@ format: $(READY) ## Format the code
 
 benchmark: $(READY) ## Measure builds against the least they could cost and against `datasets`
 	$(BIN)/python benchmarks/build.py --memory
+	$(BIN)/python benchmarks/masks.py
+	$(BIN)/python benchmarks/sql.py
 
 clean: ## Remove what the other commands made
 	rm -rf $(VENV) .work build demo *.egg-info

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from hqdata.analysis.tables import Attachments, CollectionLike
+    from hqdata.limits import QueryLimits
     from hqdata.store.reader import Collection
 
 __version__ = "0.1.0"
-__all__ = ["open"]
+__all__ = ["open", "sql", "connect"]
 
 
 def open(folder: "str | PathLike[str]") -> "Collection":  # noqa: A001 - `hqdata.open` reads as it should
@@ -29,3 +34,38 @@ def open(folder: "str | PathLike[str]") -> "Collection":  # noqa: A001 - `hqdata
     from hqdata.store.reader import Collection  # noqa: PLC0415 - `import hqdata` stays light
 
     return Collection(Path(folder))
+
+
+def sql(
+    text: str,
+    *collections: "CollectionLike",
+    attach: "Attachments | None" = None,
+    limits: "QueryLimits | None" = None,
+) -> "pa.Table":
+    """Answer one SELECT over the tables ``samples``, ``stats`` and ``rejects`` of one or more collections.
+
+    Args:
+        text: the statement.
+        collections: collections or their folders, told apart by the column ``collection``.
+        attach: own tables: name to CSV, TSV or Parquet file.
+        limits: time, memory, rows; :class:`hqdata.limits.QueryLimits`.
+
+    Returns:
+        An Arrow table; ``.to_pandas()`` and ``polars.from_arrow`` take it as it is.
+
+    Raises:
+        QueryRefused: the statement is no question.
+        QueryError: it cannot be answered, or not within the limits.
+    """
+    from hqdata.analysis.query import DEFAULT, select  # noqa: PLC0415 - `import hqdata` stays light
+
+    return select(text, *collections, attach=attach, limits=limits or DEFAULT)
+
+
+def connect(
+    *collections: "CollectionLike", attach: "Attachments | None" = None, limits: "QueryLimits | None" = None
+) -> "duckdb.DuckDBPyConnection":
+    """Open a DuckDB connection on the same tables; it reaches no file, extension or setting."""
+    from hqdata.analysis import query  # noqa: PLC0415 - `import hqdata` stays light
+
+    return query.connect(*collections, attach=attach, limits=limits or query.DEFAULT)

@@ -79,5 +79,13 @@ class StoreCorrupt(HQDataError):
     """A collection whose files do not agree with its index."""
 
 
+class QueryError(HQDataError):
+    """A query that cannot be answered: a wrong name, wrong syntax, or more time, memory or rows than allowed."""
+
+
+class QueryRefused(QueryError):
+    """A statement that is no question: it would write, change settings, or read more than the registered tables."""
+
+
 class DiskFull(HQDataError):
     """Not enough room to write; states path, needed and free bytes."""

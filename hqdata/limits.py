@@ -43,4 +43,22 @@ class Limits:
     """Tries for one mirror, each resuming where the last one stopped."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryLimits:
+    """Budgets of one SQL query."""
+
+    seconds: float = 60.0
+    """Longest run; the longest of the documented questions takes less than one on 4.4 million masks."""
+    memory_bytes: int = 2048 * MIB
+    """Most memory of sorts, joins and groups. There is no spilling to disk: a query writes nothing anywhere."""
+    rows: int = 10_000_000
+    """Most rows of a result: every mask of the largest planned collection (4.4 million), twice."""
+    result_bytes: int = 2048 * MIB
+    """Most bytes of a result."""
+    threads: int | None = None
+    """Threads; all cores if None."""
+    statement_bytes: int = 256 * 1024
+    """Longest statement."""
+
+
 DEFAULT = Limits()

@@ -20,6 +20,7 @@ FLOORS: dict[str, int] = {
     "hqdata.recipe": 2,
     "hqdata.catalog": 2,
     "hqdata.fetch": 3,
+    "hqdata.masks": 3,
     "hqdata.home": 3,
     "hqdata.sources": 4,
     "hqdata.store": 5,

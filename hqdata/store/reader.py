@@ -15,11 +15,15 @@ from hqdata.errors import HQDataError, StoreCorrupt, explain
 from hqdata.schema import SAMPLE_SCHEMA
 from hqdata.sources.decode import decode_mask_bytes, open_image, to_rgb
 from hqdata.sources.orientation import to_display
+from hqdata.store.derived import require_derived
 from hqdata.store.index import read_index
 from hqdata.store.writer import REJECTS
 
 if TYPE_CHECKING:
     import datasets
+
+STATS = "stats"
+STATS_FILE = "stats.parquet"
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,16 @@ class Collection:
     def rejects(self) -> pa.Table:
         """Members that did not become samples: source, archive, member, stage, reason, detail."""
         return pq.read_table(self.folder / REJECTS, page_checksum_verification=True)
+
+    @cached_property
+    def stats(self) -> pa.Table:
+        """Statistics, one row a mask, keyed by ``mask_id``; docs/statistics.md has every column.
+
+        Raises:
+            StoreCorrupt: they have not been computed for what the collection now holds; the text names the command.
+        """
+        folder = require_derived(self.folder, STATS, f"hqdata stats {self.folder}")
+        return pq.read_table(folder / STATS_FILE, page_checksum_verification=True)
 
     def to_hf(self) -> "datasets.Dataset":
         """Open the same files with Hugging Face ``datasets``."""
