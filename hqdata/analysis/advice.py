@@ -5,9 +5,10 @@ import re
 import duckdb
 
 from hqdata.analysis.sandbox import Question, first_lines
-from hqdata.analysis.tables import STATS, Tables
+from hqdata.analysis.tables import Tables
 from hqdata.errors import QueryError, QueryRefused, explain
 from hqdata.limits import QueryLimits
+from hqdata.store.reader import STATS
 from hqdata.strict import nearest
 
 _TABLE = re.compile(r"(?:Table with name|Referenced table) \"?(?P<name>[^\"\n]+?)\"?(?: does not exist| not found)")
