@@ -36,12 +36,15 @@ class Demo:
 
 
 def run_demo(out: Path, options: Options) -> Demo:
-    """Draw the archives into ``out/archives``, build ``out/collection`` from them, write ``out/contact-sheet.png``."""
+    """Draw the archives into ``out/archives``, build ``out/collection`` from them, write ``out/contact-sheet.png``.
+
+    A collection that an earlier demo left there is replaced.
+    """
     archives, manifests = out / "archives", out / "manifests"
     if (out / "collection").exists() and not archives.is_dir():
         raise UsageError(explain(f"{out} holds a collection that is not the demo's", do="choose another --out"))
     draw_archives(out, workers=options.workers, progress=options.progress("drawings"))
-    own = replace(options, archives=archives, manifests=(manifests,), offline=True)
+    own = replace(options, archives=archives, manifests=(manifests,), offline=True, replace=True)
     built = build_recipe("demo", out / "collection", own)
     sheet = out / "contact-sheet.png"
     contact_sheet(Collection(out / "collection"), sheet, count=72, columns=9)
