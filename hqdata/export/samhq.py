@@ -115,7 +115,7 @@ def _named(collection: Collection) -> Iterator[tuple[Sample, str]]:
 
 
 def _index_originals(folder: Path | None) -> dict[int, list[Path]]:
-    """Original files by size: only those of the right size are ever hashed."""
+    """Original files by size: only those of the right size are ever compared."""
     found: dict[int, list[Path]] = {}
     if folder is not None:
         for path in sorted(folder.rglob("*")):
