@@ -75,8 +75,8 @@ def build_collection(
         while True:
             there = _already_there(plan, out, partial=partial, replace=replace)
             if there is not None:
-                if tries:
-                    _clear(out)
+                # A build that was killed after its last rename has left its folder.
+                shutil.rmtree(partial_folder(plan, out), ignore_errors=True)
                 return there
             try:
                 return _build(plan, out, workers, partial, replace, on_rows)
