@@ -29,14 +29,14 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import hqdata
-from hqdata.analysis import stats as stats_module
+from hqdata.analysis import measure, stats
 from hqdata.analysis.stats_table import STATS_SCHEMA
 from hqdata.pipelines.own_data import build_own
 from hqdata.pipelines.recipe import Options
 from hqdata.store.derived import derived_folder, publish_derived
 from hqdata.store.reader import Collection
 
-ROW_GROUP = stats_module._ROW_GROUP
+ROW_GROUP = measure._ROW_GROUP
 SOURCES = ["dis5k", "thinobject5k", "fss1000", "duts", "msra10k", "ecssd", "sa1b"]
 FILLED = ("area_px", "area_rel", "ipq_1024", "thin_share_1024", "soft_edge_share", "boundary_1024")
 """Figures that hold numbers; the rest of the columns are there, and null."""
@@ -83,7 +83,7 @@ def make_stats(collection: Path, masks: int) -> Path:
     final = derived_folder(collection, "stats", "0" * 64)
     partial = final.with_name("partial")
     partial.mkdir(parents=True)
-    with pq.ParquetWriter(partial / "stats.parquet", STATS_SCHEMA, **stats_module._OPTIONS) as writer:
+    with pq.ParquetWriter(partial / "stats.parquet", STATS_SCHEMA, **measure.table_options(stats.MEASURE)) as writer:
         for start in range(0, masks, ROW_GROUP):
             writer.write_table(_made_up(start, min(ROW_GROUP, masks - start), rng))
     publish_derived(partial, final, kind="stats", version=1, facts={"content_digest": content})

@@ -19,8 +19,8 @@ from pyarrow.fs import LocalFileSystem
 from hqdata.analysis import stats_table
 from hqdata.errors import QueryError, UsageError, explain
 from hqdata.schema import REJECT_SCHEMA, SAMPLE_SCHEMA
-from hqdata.store.derived import find_derived
-from hqdata.store.reader import STATS, STATS_FILE, Collection
+from hqdata.store.derived import find_derived, table_file
+from hqdata.store.reader import STATS, Collection
 from hqdata.store.writer import REJECTS
 
 CollectionLike: TypeAlias = Collection | str | PathLike[str]
@@ -107,7 +107,9 @@ def open_tables(given: Sequence[CollectionLike], attach: Attachments | None = No
     found = {name: find_derived(collection.folder, STATS) for name, collection in collections.items()}
     without = tuple(collections[name].folder for name, folder in found.items() if folder is None)
     if not without:
-        datasets[STATS] = _parquet({name: folder / STATS_FILE for name, folder in found.items() if folder is not None})
+        datasets[STATS] = _parquet(
+            {name: folder / table_file(STATS) for name, folder in found.items() if folder is not None}
+        )
     for name, file in (attach or {}).items():
         _check_name(name, {*datasets, STATS})
         datasets[name] = _attached(Path(file))

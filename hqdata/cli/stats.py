@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from hqdata.analysis.stats import compute_stats
+from hqdata.analysis.stats import MEASURE, compute_stats
 from hqdata.analysis.stats_table import STATS
 from hqdata.cli.build import Workers
 from hqdata.cli.show import Json, cell, console, print_json, print_table, progress_bars
 from hqdata.errors import UsageError, explain
-from hqdata.store.reader import STATS_FILE, Collection
+from hqdata.store.derived import table_file
+from hqdata.store.reader import Collection
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +49,7 @@ def stats(
         return
     how = "measured" if done.fresh else "were there already"
     console().print(
-        f"{done.folder / STATS_FILE}: {cell(done.rows)} masks {how}, {len(STATS)} columns; "
+        f"{done.folder / table_file(MEASURE.kind)}: {cell(done.rows)} masks {how}, {len(STATS)} columns; "
         "`hqdata stats --describe` explains them"
     )
 

@@ -27,6 +27,34 @@ def derived_folder(collection: Path, kind: str, digest: str) -> Path:
     return _root(collection) / f"{kind}-{digest[:16]}"
 
 
+def table_file(kind: str) -> str:
+    """Name of the table's file inside its derived folder.
+
+    >>> table_file("stats")
+    'stats.parquet'
+    """
+    return f"{kind}.parquet"
+
+
+def all_derived(collection: Path, kind: str) -> list[tuple[dict[str, Any], Path]]:
+    """Index and folder of every valid table of a kind, sorted by version and name.
+
+    Args:
+        collection: the collection's folder.
+        kind: such as ``leaks``, of which there is one for each evaluation collection.
+
+    Raises:
+        StoreCorrupt: ``collection`` is not a finished collection.
+    """
+    content = read_index(collection)["content_digest"]
+    found = []
+    for path in sorted(_root(collection).glob(f"{glob.escape(kind)}-*/{DERIVED_INDEX}")):
+        index = read_derived_index(path.parent)
+        if index is not None and (index["kind"], index["content_digest"]) == (kind, content):
+            found.append((index, path.parent))
+    return sorted(found, key=lambda item: (item[0]["version"], item[1]))
+
+
 def find_derived(collection: Path, kind: str) -> Path | None:
     """Folder of the valid table of a kind; of several, the one of the highest version.
 
@@ -40,13 +68,8 @@ def find_derived(collection: Path, kind: str) -> Path | None:
     Raises:
         StoreCorrupt: ``collection`` is not a finished collection.
     """
-    content = read_index(collection)["content_digest"]
-    found = []
-    for path in sorted(_root(collection).glob(f"{glob.escape(kind)}-*/{DERIVED_INDEX}")):
-        index = read_derived_index(path.parent)
-        if index is not None and (index["kind"], index["content_digest"]) == (kind, content):
-            found.append((index["version"], path.parent))
-    return max(found)[1] if found else None
+    found = all_derived(collection, kind)
+    return found[-1][1] if found else None
 
 
 def read_derived_index(folder: Path) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from hqdata.errors import HQDataError, StoreCorrupt, explain
 from hqdata.schema import SAMPLE_SCHEMA
 from hqdata.sources.decode import decode_mask_bytes, open_image, to_rgb
 from hqdata.sources.orientation import to_display
-from hqdata.store.derived import require_derived
+from hqdata.store.derived import require_derived, table_file
 from hqdata.store.index import read_index
 from hqdata.store.writer import REJECTS
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import datasets
 
 STATS = "stats"
-STATS_FILE = "stats.parquet"
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ class Collection:
             StoreCorrupt: they have not been computed for what the collection now holds; the text names the command.
         """
         folder = require_derived(self.folder, STATS, f"hqdata stats {self.folder}")
-        return pq.read_table(folder / STATS_FILE, page_checksum_verification=True)
+        return pq.read_table(folder / table_file(STATS), page_checksum_verification=True)
 
     def to_hf(self) -> "datasets.Dataset":
         """Open the same files with Hugging Face ``datasets``."""

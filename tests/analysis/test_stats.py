@@ -15,8 +15,8 @@ import pytest
 from pycocotools import mask as coco
 
 import hqdata
-from hqdata.analysis import stats as module
-from hqdata.analysis.mask_row import mask_figures
+from hqdata.analysis import measure as module
+from hqdata.analysis.mask_row import mask_figures, sample_rows
 from hqdata.analysis.stats import compute_stats
 from hqdata.analysis.stats_table import STATS, STATS_SCHEMA
 from hqdata.errors import StoreCorrupt
@@ -223,7 +223,7 @@ def test_a_mask_of_another_size_than_its_image_is_an_error(tmp_path: Path) -> No
     row = many_masks(tmp_path / "many")[0].row
     row["masks"][1].update(rle.encode(disk(50, 9)))
     with pytest.raises(StoreCorrupt, match="mask 1 of sa/all/0 has another size"):
-        list(module.sample_rows(row))
+        list(sample_rows(row))
 
 
 def test_one_shape_at_two_resolutions_agrees_in_the_scales_that_are_safe() -> None:
