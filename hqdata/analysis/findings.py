@@ -7,8 +7,9 @@ anything, and why; nothing is removed by an audit. A table is kept in ``DIR.deri
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -89,7 +90,7 @@ _SUSPECT: list[tuple[str, pa.DataType, str, str]] = [
     ("reason", pa.string(), "", "what was measured, in a sentence"),
 ]
 
-Columns = Sequence[tuple[str, pa.DataType, str, str]]
+Columns: TypeAlias = Sequence[tuple[str, pa.DataType, str, str]]
 COLUMNS: dict[str, Columns] = {
     DUPLICATES: _RELATION,
     LEAKS: [*_AGAINST, *_RELATION],
@@ -99,6 +100,18 @@ COLUMNS: dict[str, Columns] = {
 SCHEMAS: dict[str, pa.Schema] = {
     kind: pa.schema([(name, arrow) for name, arrow, _, _ in columns]) for kind, columns in COLUMNS.items()
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What was found in a collection, as the report shows it."""
+
+    collection: Collection
+    against: tuple[Collection, ...]
+    """Evaluation collections."""
+    duplicates: pa.Table
+    leaks: pa.Table
+    suspects: pa.Table
 
 
 def publish_findings(
