@@ -17,11 +17,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: $(READY) ## Draw small stand-ins of the sources, build a collection, show it (under 3 minutes)
+demo: $(READY) ## Draw small stand-ins of the sources, build, query and audit them (under 3 minutes)
 	$(BIN)/hqdata demo --out demo
-	$(BIN)/hqdata stats demo/collection --workers 2
 	$(BIN)/hqdata sql "SELECT source, count(*) AS masks, round(median(thin_share_1024), 3) AS thin_share FROM stats GROUP BY source ORDER BY thin_share DESC" demo/collection
-	@echo "Now look at demo/contact-sheet.png"
+	$(BIN)/hqdata sql "SELECT level, source, other_source, count(*) AS pairs FROM leaks GROUP BY ALL ORDER BY ALL" demo/collection
+	@echo "Now look at demo/contact-sheet.png and open demo/audit.html"
 
 test: $(READY) check ## Lint, type-check and test, offline
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -32,7 +32,7 @@ test-slow: $(READY) ## The long loops over kills and bit flips as well
 check: $(READY) ## Lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	rm -rf .work/typed
+	rm -rf .work/typed build
 	$(BIN)/python -m pip install --quiet --no-deps --target .work/typed .
 	cd .work && MYPYPATH=typed ../$(BIN)/mypy --config-file ../pyproject.toml -p hqdata
 
@@ -40,10 +40,12 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmark: $(READY) ## Measure builds against the least they could cost and against `datasets`
+benchmark: $(READY) ## Measure speed and the audit's recall and precision, side by side with what one would use instead
 	$(BIN)/python benchmarks/build.py --memory
 	$(BIN)/python benchmarks/masks.py
 	$(BIN)/python benchmarks/sql.py
+	$(BIN)/python benchmarks/suspects.py
+	$(BIN)/python benchmarks/audit.py
 
 clean: ## Remove what the other commands made
 	rm -rf $(VENV) .work build demo *.egg-info

@@ -15,3 +15,6 @@ FloatArray: TypeAlias = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 IntArray: TypeAlias = np.ndarray[Any, np.dtype[np.integer[Any]]]
 """Whole numbers of any width and shape."""
+
+HashArray: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
+"""Hashes or codes of 64 bits."""

@@ -1,25 +1,32 @@
-"""The whole chain without network or real data: draw, pack, build, verify, look.
+"""The whole chain without network or real data: draw, plant faults, pack, build, verify, look, audit.
 
 Run it as ``hqdata demo --out DIR``. The archives are drawn in the layouts of the real ones and take the same way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hqdata.analysis.audit import audit
+from hqdata.analysis.findings import DUPLICATES, LEAKS, SUSPECTS
+from hqdata.analysis.report.page import write_report
 from hqdata.analysis.sheet import contact_sheet
 from hqdata.build import Built
 from hqdata.catalog import load_catalog
-from hqdata.demo.items import Item, Spec, make_item, specs
+from hqdata.demo.items import Item, make_item, specs
 from hqdata.demo.pack import pack_bundle, pack_folders, pack_official
 from hqdata.demo.restate import Mirrors, restate
+from hqdata.demo.score import Row, score
+from hqdata.demo.spec import Spec
 from hqdata.demo.tars import scene_members, write_links, write_tar
+from hqdata.demo.truth import read_truth, truth, write_truth
 from hqdata.engine.local import run_local
 from hqdata.errors import UsageError, explain
 from hqdata.fetch.progress import Progress
 from hqdata.pipelines.recipe import Options, build_recipe
 from hqdata.store.reader import Collection
 
+PLANTED = "planted.csv"
 SCENES = 16
 TARS = 2
 _BATCH = 8
@@ -30,25 +37,61 @@ class Demo:
     """What the demo left behind."""
 
     built: Built
+    """Of the training collection."""
+    evaluation: Built
     archives: Path
     manifests: Path
     sheet: Path
+    planted: Path
+    """Table of what an audit should find."""
+    report: Path
 
 
-def run_demo(out: Path, options: Options) -> Demo:
-    """Draw the archives into ``out/archives``, build ``out/collection`` from them, write ``out/contact-sheet.png``.
+def run_demo(out: Path, options: Options, *, scale: float = 1.0) -> Demo:
+    """Draw the archives into ``out/archives``, build ``out/collection`` and ``out/evaluation`` from them, look at both.
 
-    A collection that an earlier demo left there is replaced.
+    What was planted for an audit to find is listed in ``out/planted.csv``. Collections that an earlier demo left there
+    are replaced. ``scale`` shrinks the counts.
     """
     archives, manifests = out / "archives", out / "manifests"
-    if (out / "collection").exists() and not archives.is_dir():
-        raise UsageError(explain(f"{out} holds a collection that is not the demo's", do="choose another --out"))
-    draw_archives(out, workers=options.workers, progress=options.progress("drawings"))
+    for name in ("collection", "evaluation"):
+        if (out / name).exists() and not archives.is_dir():
+            raise UsageError(explain(f"{out} holds a collection that is not the demo's", do="choose another --out"))
+    draw_archives(out, workers=options.workers, progress=options.progress("drawings"), scale=scale)
     own = replace(options, archives=archives, manifests=(manifests,), offline=True, replace=True)
-    built = build_recipe("demo", out / "collection", own)
-    sheet = out / "contact-sheet.png"
-    contact_sheet(Collection(out / "collection"), sheet, count=72, columns=9)
-    return Demo(built=built, archives=archives, manifests=manifests, sheet=sheet)
+    demo = Demo(
+        built=build_recipe("demo", out / "collection", own),
+        evaluation=build_recipe("hq-eval", out / "evaluation", own),
+        archives=archives,
+        manifests=manifests,
+        sheet=out / "contact-sheet.png",
+        planted=out / PLANTED,
+        report=out / "audit.html",
+    )
+    contact_sheet(Collection(demo.built.folder), demo.sheet, count=72, columns=9)
+    return demo
+
+
+def audit_demo(demo: Demo, options: Options) -> list[Row]:
+    """Audit the demo's training collection against its evaluation collection, write the report, score the findings.
+
+    Returns:
+        How much of what was planted has been found, and what was found besides.
+    """
+    training, evaluation = Collection(demo.built.folder), Collection(demo.evaluation.folder)
+    bar = options.progress("samples")
+
+    def progress(name: str, total: int) -> Callable[[int], None]:
+        bar.start(name, total)
+        return bar.advance
+
+    try:
+        found = audit(training, [evaluation], workers=options.workers, progress=progress)
+        write_report(found, demo.report, load_catalog((demo.manifests,)), on_pictures=progress("pictures", 0))
+    finally:
+        bar.finish()
+    tables = {DUPLICATES: found.duplicates, LEAKS: found.leaks, SUSPECTS: found.suspects}
+    return score(read_truth(demo.planted), tables)
 
 
 def draw_archives(
@@ -60,7 +103,7 @@ def draw_archives(
     forms: Sequence[str] = ("official",),
     mirrors: Mirrors = lambda *_: (),
 ) -> list[Spec]:
-    """Draw every item and pack it.
+    """Draw every item, pack it, and write ``planted.csv``.
 
     Args:
         out: gets ``archives/`` (official), ``bundle/``, ``folders/`` (one for each of ``forms``), and ``manifests/``.
@@ -81,6 +124,7 @@ def draw_archives(
     finally:
         progress.finish()
     restate(load_catalog(), wanted, packed, out / "manifests", mirrors)
+    write_truth(out / PLANTED, truth(wanted))
     return wanted
 
 

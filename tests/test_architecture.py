@@ -54,7 +54,7 @@ ONLY: dict[str, set[str]] = {
     "hqdata.engine": {"hqdata.errors"},
 }
 """Units that know less than their floor allows."""
-HEAVY = ["torch", "duckdb", "datasets", "huggingface_hub", "httpx", "typer", "rich", "skimage"]
+HEAVY = ["torch", "duckdb", "datasets", "huggingface_hub", "httpx", "typer", "rich", "skimage", "matplotlib", "jinja2"]
 
 
 def module_files() -> Iterator[tuple[str, Path]]:

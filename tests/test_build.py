@@ -16,23 +16,24 @@ from tests.helpers import snapshot, tiny_source
 
 FORMS = ("official", "bundle", "folders")
 COUNTS = {
-    "dis5k/tr": (6, 6),
-    "thinobject5k/train": (7, 7),
-    "fss1000/all": (22, 22),
-    "duts/tr": (12, 12),
-    "duts/te": (6, 6),
-    "ecssd/all": (4, 4),
-    "msra10k/all": (7, 6),
+    "dis5k/tr": (8, 8),
+    "thinobject5k/train": (15, 15),
+    "fss1000/all": (23, 23),
+    "duts/tr": (21, 21),
+    "duts/te": (11, 11),
+    "ecssd/all": (11, 11),
+    "msra10k/all": (21, 20),
 }
 FLAGS = {
-    "empty_mask": 1,
+    "empty_mask": 2,
+    "full_mask": 1,
     "image_grey": 1,
-    "mask_01": 21,
+    "mask_01": 22,
     "mask_1bit": 1,
     "mask_absent": 1,
-    "mask_reencoded": 25,
-    "mask_rgb": 24,
-    "mask_soft": 30,
+    "mask_reencoded": 26,
+    "mask_rgb": 25,
+    "mask_soft": 53,
 }
 ERRATA = {"extra_file": 2, "mislabelled": 1, "unlabelled": 1, "wrong_mask": 3}
 LOST = ("msra10k", "11987.jpg", "normalize", "size_mismatch")
@@ -77,7 +78,7 @@ def test_hqseg_is_what_was_drawn(built, drawn, form):
     rejects = {(r["source"], r["member"].rpartition("/")[2], r["stage"], r["reason"]) for r in rows}
     expected = {s.sample_id for s in drawn.specs if f"{s.source}/{s.part}" in COUNTS and s.erratum != "mismatch"}
     assert counts == COUNTS
-    assert index["rows"] == len(collection) == 63
+    assert index["rows"] == len(collection) == 109
     assert set(collection.sample_ids) == expected
     assert (index["flags"], index["errata"], index["shortfall"]) == (FLAGS, ERRATA, [])
     assert rejects == REJECTS[form]
@@ -113,11 +114,16 @@ def test_index_says_where_samples_come_from(built):
         (
             "hqseg-44k-omron",
             "official",
-            48,
-            {"dis5k": 6, "thinobject5k": 7, "fss1000": 22, "dut-omron": 3, "ecssd": 4, "msra10k": 6},
+            80,
+            {"dis5k": 8, "thinobject5k": 15, "fss1000": 23, "dut-omron": 3, "ecssd": 11, "msra10k": 20},
         ),
-        ("demo", "official", 72, {"dis5k": 9, "thinobject5k": 13, "fss1000": 22, "duts": 18, "ecssd": 4, "msra10k": 6}),
-        ("duts", "folders", 18, {"duts": 18}),
+        (
+            "demo",
+            "official",
+            112,
+            {"dis5k": 8, "thinobject5k": 18, "fss1000": 23, "duts": 32, "ecssd": 11, "msra10k": 20},
+        ),
+        ("duts", "folders", 32, {"duts": 32}),
         ("hrsod", "official", 3, {"hrsod": 3}),
     ],
 )
@@ -174,7 +180,7 @@ def test_partial_builds_what_is_there(drawn, tmp_path):
     with pytest.raises(ArchiveError, match=r"samhq/cascade_psp\.zip"):
         build_recipe("hqseg-44k", tmp_path / "out", options)
     index = build_recipe("hqseg-44k", tmp_path / "out", drawn.options(archives=tmp_path / "some", partial=True)).index
-    assert index["rows"] == 4
+    assert index["rows"] == 11
     assert {c["source"] for c in index["shortfall"]} == {"dis5k", "thinobject5k", "fss1000", "duts", "msra10k"}
 
 

@@ -80,9 +80,9 @@ def test_fetch_plan_of_the_real_bundle(tmp_path):
 
 def test_build_plan_writes_nothing(drawn, given, tmp_path):
     text = run("build", "hqseg-44k", "--plan", "--out", tmp_path / "out", *given)
-    assert "64 pairs at hand" in text
+    assert "110 pairs at hand" in text
     plan = run_json("build", "hqseg-44k", "--plan", "--out", tmp_path / "out", *given)
-    assert {(row["source"], row["part"]): row["pairs"] for row in plan["parts"]}["duts", "tr"] == 12
+    assert {(row["source"], row["part"]): row["pairs"] for row in plan["parts"]}["duts", "tr"] == 21
     assert plan["missing"] == []
     empty = ["--archives", str(tmp_path / "none"), "--manifests", str(drawn.manifests)]
     missing = run_json("build", "hqseg-44k", "--plan", "--out", tmp_path / "out", *empty)["missing"]
@@ -93,11 +93,11 @@ def test_build_plan_writes_nothing(drawn, given, tmp_path):
 def test_build_verify_info_diff_export(given, tmp_path, drawn):
     out, sheet = tmp_path / "hqseg-44k", tmp_path / "sheet.png"
     text = run("build", "hqseg-44k", "--out", out, "--workers", "2", *given)
-    assert text.splitlines()[-1].startswith(f"{out}: 63 samples, ")
+    assert text.splitlines()[-1].startswith(f"{out}: 109 samples, ")
     assert text.splitlines()[-1].endswith("built and verified")
     assert "SYNTHETIC" in text
     assert "already built, verified" in run("build", "hqseg-44k", "--out", out, *given)
-    assert "intact (every file, image and mask), 63 samples" in run("verify", out, "--deep")
+    assert "intact (every file, image and mask), 109 samples" in run("verify", out, "--deep")
     assert run_json("verify", out) == {"intact": True, "problems": []}
     text = run("info", out, "--rejects", "--sheet", sheet)
     words = ("size_mismatch", "11987.jpg", "second_mask", "listed_but_absent", f"pictures in {sheet}", "wrong_mask")
@@ -107,8 +107,8 @@ def test_build_verify_info_diff_export(given, tmp_path, drawn):
         assert picture.width > 1000
     assert len(run_json("info", out, "--rejects")["reject_rows"]) == 8
     text = run("export", out, "--to", "samhq", "--out", tmp_path / "data", "--link-from", drawn.archives("folders"))
-    assert "63 pairs" in text
-    assert run_json("export", out, "--to", "samhq", "--out", tmp_path / "more")["samples"] == 63
+    assert "109 pairs" in text
+    assert run_json("export", out, "--to", "samhq", "--out", tmp_path / "more")["samples"] == 109
     assert snapshot(tmp_path / "data") == snapshot(tmp_path / "more")
 
 
@@ -116,9 +116,9 @@ def test_diff(given, tmp_path):
     for name in ("ecssd", "msra10k"):
         run("build", name, "--out", tmp_path / name, *given)
     assert "hold the same samples" in run("diff", tmp_path / "ecssd", tmp_path / "ecssd")
-    assert "10 samples differ" in run("diff", tmp_path / "ecssd", tmp_path / "msra10k", code=1)
+    assert "31 samples differ" in run("diff", tmp_path / "ecssd", tmp_path / "msra10k", code=1)
     found = run_json("diff", tmp_path / "ecssd", tmp_path / "msra10k", code=1)
-    assert [item["kind"] for item in found] == ["only in A"] * 4 + ["only in B"] * 6
+    assert [item["kind"] for item in found] == ["only in A"] * 11 + ["only in B"] * 20
 
 
 def test_replace(given, tmp_path):
@@ -177,7 +177,7 @@ ERRORS = {
     "both": (["build", "ecssd", "--images", ".", "--out", "OUT"], 2, "give either a recipe or your own data"),
     "bad choice": (["build", "ecssd", "--prefer", "best", "--out", "OUT"], 2, "official or bundle"),
     "half of own data": (["build", "--images", ".", "--out", "OUT"], 2, "--images, --masks and --name together"),
-    "bad export": (["export", "nothing", "--to", "coco", "--out", "OUT"], 2, "samhq"),
+    "bad export": (["export", "nothing", "--to", "voc", "--out", "OUT"], 2, "samhq"),
     "no manifests": (["recipes", "--manifests", "nowhere"], 1, "no manifest folder at nowhere"),
     "unknown option": (["build", "ecssd", "--outt", "OUT"], 2, "--outt"),
     "missing archives": (["build", "ecssd", "--out", "OUT", "--archives", "none", "--offline"], 1, "ccept-terms ecssd"),

@@ -13,7 +13,7 @@ from hqdata.cli.main import app
 from tests.helpers import hqdata
 
 COUNT = "SELECT source, count(*) AS n FROM samples GROUP BY ALL ORDER BY ALL"
-EXPECTED = {"dis5k": 6, "duts": 18, "ecssd": 4, "fss1000": 22, "msra10k": 6, "thinobject5k": 7}
+EXPECTED = {"dis5k": 8, "duts": 32, "ecssd": 11, "fss1000": 23, "msra10k": 20, "thinobject5k": 15}
 
 
 def run(*words, code=0):

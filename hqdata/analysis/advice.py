@@ -5,10 +5,9 @@ import re
 import duckdb
 
 from hqdata.analysis.sandbox import Question, first_lines
-from hqdata.analysis.tables import Tables
+from hqdata.analysis.tables import DERIVED, Tables
 from hqdata.errors import QueryError, QueryRefused, explain
 from hqdata.limits import QueryLimits
-from hqdata.store.reader import STATS
 from hqdata.strict import nearest
 
 _TABLE = re.compile(r"(?:Table with name|Referenced table) \"?(?P<name>[^\"\n]+?)\"?(?: does not exist| not found)")
@@ -81,13 +80,14 @@ def too_large(limits: QueryLimits) -> QueryError:
 
 
 def _wrong_table(name: str, tables: Tables) -> QueryError:
-    if name.lower() == STATS and tables.without_stats:
-        folders = " ".join(str(folder) for folder in tables.without_stats)
+    kind = name.lower()
+    if kind in tables.without:
+        folders = tables.without[kind]
         return QueryError(
             explain(
-                "there is no table stats yet",
-                got=f"no statistics of {folders}",
-                do="\n            ".join(f"run `hqdata stats {folder}`" for folder in tables.without_stats),
+                f"there is no table {kind} yet",
+                got=f"none of {' '.join(str(folder) for folder in folders)}",
+                do="\n            ".join(f"run `{DERIVED[kind].format(folder)}`" for folder in folders),
             )
         )
     return QueryError(explain(f'no table "{name}"', do=f"{nearest(name, sorted(tables.datasets))}; {_SEE}"))

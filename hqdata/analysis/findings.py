@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hqdata.fsio.atomic import atomic_file
-from hqdata.store.derived import derived_digest, derived_folder, publish_derived, table_file
+from hqdata.store.derived import derived_digest, derived_folder, publish_derived, read_derived_table, table_file
 from hqdata.store.reader import Collection
 
 DUPLICATES: Final = "duplicates"
@@ -154,5 +154,9 @@ def findings_folder(collection: Collection, kind: str, version: int, facts: Mapp
 
 
 def read_findings(folder: Path, kind: str) -> pa.Table:
-    """Table of findings in a derived folder."""
-    return pq.read_table(folder / table_file(kind), page_checksum_verification=True)
+    """Table of findings in a derived folder.
+
+    Raises:
+        StoreCorrupt: it cannot be read.
+    """
+    return read_derived_table(folder, kind)

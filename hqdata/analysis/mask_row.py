@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from hqdata.analysis.stats_table import STATS
 from hqdata.arrays import UInt8Array
@@ -25,7 +24,7 @@ from hqdata.masks.picture import (
 )
 from hqdata.masks.shape import Shape, measure
 from hqdata.masks.trace import softness, upscaling
-from hqdata.sources.decode import decode_mask_bytes, open_image, to_rgb
+from hqdata.sources.decode import decode_mask_bytes, open_image, to_grey
 
 _NAMES = frozenset(stat.name for stat in STATS)
 _SHAPE = tuple(field.name for field in fields(Shape))
@@ -54,7 +53,7 @@ def sample_rows(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         StoreCorrupt: a mask's size is not the image's.
     """
     picture = _picture(row["image"]["bytes"])
-    for k, mask in enumerate(_masks(row)):
+    for k, mask in enumerate(masks_of(row)):
         if mask.shape != (row["height"], row["width"]):
             raise StoreCorrupt(
                 explain(
@@ -69,7 +68,7 @@ def sample_rows(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**key, **same, **mask_figures(mask), **_edges(mask, picture), **picture.figures}
 
 
-def _masks(row: dict[str, Any]) -> Iterator[UInt8Array]:
+def masks_of(row: dict[str, Any]) -> Iterator[UInt8Array]:
     """Masks of a row as greys, 0 to 255, one at a time."""
     if row["mask"] is not None:
         yield decode_mask_bytes(row["mask"]["bytes"])
@@ -80,7 +79,7 @@ def _masks(row: dict[str, Any]) -> Iterator[UInt8Array]:
 def _picture(data: bytes) -> _Picture:
     decoded = open_image(data)
     image = decoded.image
-    grey = np.asarray(image if image.mode == "L" else Image.fromarray(to_rgb(image)).convert("L"))
+    grey = to_grey(image)
     common = to_common(grey)
     plain, mirrored = phash_both(grey)
     figures = {

@@ -17,9 +17,10 @@ import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
 from hqdata.analysis import stats_table
+from hqdata.analysis.findings import COLUMNS, DUPLICATES, LEAKS, SCHEMAS, SUSPECTS
 from hqdata.errors import QueryError, UsageError, explain
 from hqdata.schema import REJECT_SCHEMA, SAMPLE_SCHEMA
-from hqdata.store.derived import find_derived, table_file
+from hqdata.store.derived import all_derived, table_file
 from hqdata.store.reader import STATS, Collection
 from hqdata.store.writer import REJECTS
 
@@ -28,6 +29,13 @@ Attachments: TypeAlias = Mapping[str, str | PathLike[str]]
 
 PIXEL_COLUMNS = frozenset({"image", "mask", "masks"})
 """Columns of a collection that SQL does not see: encoded images and masks, run-length codes."""
+DERIVED = {
+    STATS: "hqdata stats {}",
+    DUPLICATES: "hqdata audit {}",
+    LEAKS: "hqdata audit {} --against EVALUATION_DIR",
+    SUSPECTS: "hqdata audit {}",
+}
+"""Tables that are there once they are computed, and the command that does it."""
 WORDS = ("source", "part")
 """Columns of few different words, which are read as dictionaries: a group-by over 4.4 million rows takes 3/5 of the
 time that it takes with plain strings."""
@@ -70,7 +78,11 @@ MEASURED: dict[str, Meaning] = {
     "collection": _COLLECTION,
     **{stat.name: Meaning(stat.unit, f"{stat.formula} ({stat.source})") for stat in stats_table.STATS},
 }
-MEANINGS: dict[str, dict[str, Meaning]] = {"samples": SAMPLES, "rejects": REJECTED, STATS: MEASURED}
+FOUND: dict[str, dict[str, Meaning]] = {
+    kind: {"collection": _COLLECTION, **{name: Meaning(unit, text) for name, _, unit, text in columns}}
+    for kind, columns in COLUMNS.items()
+}
+MEANINGS: dict[str, dict[str, Meaning]] = {"samples": SAMPLES, "rejects": REJECTED, STATS: MEASURED, **FOUND}
 """Every documented column of every table."""
 
 
@@ -79,8 +91,8 @@ class Tables:
     """Datasets by the name that SQL knows them by."""
 
     datasets: dict[str, ds.Dataset]
-    without_stats: tuple[Path, ...]
-    """Collections whose statistics are not computed; if there is one, there is no table ``stats``: a table that
+    without: Mapping[str, tuple[Path, ...]]
+    """Collections for which a table is not computed yet, by its name; if there is one, there is no such table: one that
     lacks a collection in silence would give wrong answers."""
 
     def columns(self) -> dict[str, list[str]]:
@@ -104,24 +116,33 @@ def open_tables(given: Sequence[CollectionLike], attach: Attachments | None = No
         raise UsageError(explain("no collection to query", expected="one or more folders that `hqdata build` wrote"))
     collections = _named(given)
     datasets = {"samples": _samples(collections), "rejects": _rejects(collections)}
-    found = {name: find_derived(collection.folder, STATS) for name, collection in collections.items()}
-    without = tuple(collections[name].folder for name, folder in found.items() if folder is None)
-    if not without:
-        datasets[STATS] = _parquet(
-            {name: folder / table_file(STATS) for name, folder in found.items() if folder is not None}
-        )
+    without = {}
+    for kind in DERIVED:
+        found = {name: _derived(collection, kind) for name, collection in collections.items()}
+        lacking = tuple(collections[name].folder for name, files in found.items() if not files)
+        if lacking:
+            without[kind] = lacking
+        else:
+            datasets[kind] = _parquet(found)
     for name, file in (attach or {}).items():
-        _check_name(name, {*datasets, STATS})
+        _check_name(name, {*datasets, *DERIVED})
         datasets[name] = _attached(Path(file))
-    return Tables(datasets=datasets, without_stats=without)
+    return Tables(datasets=datasets, without=without)
 
 
 def empty_tables() -> Tables:
     """The tables without any collection, for looking at their columns."""
     samples = pa.schema([field for field in SAMPLE_SCHEMA if field.name not in PIXEL_COLUMNS])
-    schemas = {"samples": samples, "rejects": REJECT_SCHEMA, STATS: stats_table.STATS_SCHEMA}
+    schemas = {"samples": samples, "rejects": REJECT_SCHEMA, STATS: stats_table.STATS_SCHEMA, **SCHEMAS}
     keyed = {name: pa.schema([pa.field("collection", pa.string()), *fields]) for name, fields in schemas.items()}
-    return Tables(datasets={name: ds.dataset(item.empty_table()) for name, item in keyed.items()}, without_stats=())
+    return Tables(datasets={name: ds.dataset(item.empty_table()) for name, item in keyed.items()}, without={})
+
+
+def _derived(collection: Collection, kind: str) -> list[Path]:
+    """Files of a derived table: the newest one; of ``leaks`` the newest for each evaluation collection."""
+    tables = all_derived(collection.folder, kind)
+    newest = {index.get("against_digest"): folder / table_file(kind) for index, folder in tables}
+    return [newest[key] for key in sorted(newest, key=str)]
 
 
 def _named(given: Sequence[CollectionLike]) -> dict[str, Collection]:
@@ -148,11 +169,11 @@ def _samples(collections: Mapping[str, Collection]) -> ds.Dataset:
 
 
 def _rejects(collections: Mapping[str, Collection]) -> ds.Dataset:
-    return _parquet({name: collection.folder / REJECTS for name, collection in collections.items()})
+    return _parquet({name: [collection.folder / REJECTS] for name, collection in collections.items()})
 
 
-def _parquet(files: Mapping[str, Path]) -> ds.Dataset:
-    """One dataset over a Parquet file of each collection, the name of the collection as a column.
+def _parquet(files: Mapping[str, Sequence[Path]]) -> ds.Dataset:
+    """One dataset over the Parquet files of each collection, the name of the collection as a column.
 
     The name is a partition's value, not data: a query that filters by it opens only the files that it needs.
     """
@@ -161,7 +182,9 @@ def _parquet(files: Mapping[str, Path]) -> ds.Dataset:
     parquet = ds.ParquetFileFormat(read_options=words, default_fragment_scan_options=checked)
     system, key = LocalFileSystem(), ds.field("collection")
     fragments = [
-        parquet.make_fragment(str(path), system, partition_expression=key == name) for name, path in files.items()
+        parquet.make_fragment(str(path), system, partition_expression=key == name)
+        for name, paths in files.items()
+        for path in paths
     ]
     try:
         merged = pa.unify_schemas([fragment.physical_schema.remove_metadata() for fragment in fragments])
@@ -169,8 +192,8 @@ def _parquet(files: Mapping[str, Path]) -> ds.Dataset:
         raise QueryError(
             explain(
                 "tables of these collections do not fit together",
-                got=f"{error} in {', '.join(str(path) for path in files.values())}",
-                do="compute them again with one version of hqdata (`hqdata stats DIR`)",
+                got=f"{error} in {', '.join(str(path) for paths in files.values() for path in paths)}",
+                do="compute them again with one version of hqdata (`hqdata stats DIR`, `hqdata audit DIR`)",
             )
         ) from error
     schema = pa.schema([pa.field("collection", pa.string()), *merged])

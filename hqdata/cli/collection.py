@@ -1,4 +1,4 @@
-"""``hqdata verify | info | diff | export``: commands about collections."""
+"""``hqdata verify | info | diff``: commands about collections."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -8,11 +8,8 @@ import typer
 
 from hqdata.analysis.diff import diff as diff_collections
 from hqdata.analysis.sheet import contact_sheet
-from hqdata.catalog import load_catalog
-from hqdata.cli.catalog import Manifests
-from hqdata.cli.show import Json, cell, console, print_json, print_table, progress_bars, size_text, synthetic_note
-from hqdata.errors import StoreCorrupt, UsageError, explain
-from hqdata.export.samhq import export_samhq
+from hqdata.cli.show import Json, console, print_json, print_table, progress_bars, size_text, synthetic_note
+from hqdata.errors import StoreCorrupt, explain
 from hqdata.schema import FLAGS, REASONS
 from hqdata.store.index import read_index
 from hqdata.store.reader import Collection
@@ -27,7 +24,6 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify)
     app.command("info")(info)
     app.command("diff")(diff)
-    app.command("export")(export)
 
 
 def verify(
@@ -153,30 +149,3 @@ def diff(
         console().print(f"{a} and {b} hold the same samples")
     if differences:
         raise typer.Exit(1)
-
-
-def export(
-    folder: Dir,
-    to: Annotated[str, typer.Option("--to", help="samhq: the folders that the released training code reads.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist yet.")],
-    link_from: Annotated[
-        Path | None,
-        typer.Option("--link-from", help="Folder of the original files; same bytes are hard-linked, not copied."),
-    ] = None,
-    manifests: Manifests = None,
-    json: Json = False,
-) -> None:
-    """Write a collection in another program's layout.
-
-    Example: `hqdata export hqseg-44k --to samhq --out sam-hq/train/data`
-    """
-    if to != "samhq":
-        raise UsageError(explain(f"--to {to!r}", expected="samhq"))
-    done = export_samhq(Collection(folder), load_catalog(manifests or ()), out, link_from=link_from)
-    if json:
-        print_json({**asdict(done), "folder": str(out)})
-        return
-    console().print(
-        f"{out}: {cell(done.samples)} pairs, {size_text(done.bytes_written)} written, {cell(done.linked)} files "
-        "linked; names.csv maps file names to ids, datasets.json is for train.py"
-    )

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from hqdata.cli import build, catalog, collection, demo, fetch, sql, stats
+from hqdata.cli import audit, build, catalog, collection, demo, export, fetch, sql, stats
 from hqdata.errors import HQDataError, UsageError, explain
 
 app = typer.Typer(
@@ -22,8 +22,10 @@ catalog.register(app)
 fetch.register(app)
 build.register(app)
 collection.register(app)
+export.register(app)
 stats.register(app)
 sql.register(app)
+audit.register(app)
 demo.register(app)
 
 

@@ -7,44 +7,18 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 
 from hqdata.arrays import UInt8Array
-from hqdata.demo.draw import ICON_CLASSES, Kind, draw
+from hqdata.demo.compose import Render
+from hqdata.demo.draw import ICON_CLASSES, draw, render
+from hqdata.demo.planted import planted
+from hqdata.demo.plants import Picture, before, changed, spoilt
+from hqdata.demo.spec import SEED, Coding, Plant, Spec, generator
 
-Coding = Literal["grey", "noisy", "binary", "rgb01", "onebit", "rgb_uneven", "dim"]
-
-SEED = 44320
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
-    """One drawing to be made; a pure function of these values."""
-
-    source: str
-    part: str
-    captures: tuple[tuple[str, str], ...]
-    """Values of the layout's captures, such as ``(("stem", "0001"),)``."""
-    kind: Kind
-    style: str | None = None
-    subject: str | None = None
-    """Name of the object to draw; any of its kind if None."""
-    coding: Coding = "grey"
-    grey_image: bool = False
-    erratum: str | None = None
-
-    @property
-    def stem(self) -> str:
-        """Stem of the sample id."""
-        return "/".join(value for _, value in self.captures)
-
-    @property
-    def sample_id(self) -> str:
-        """Sample id that a build gives it."""
-        return f"{self.source}/{self.part}/{self.stem}"
+__all__ = ["SEED", "Item", "Spec", "encode_mask", "jpeg", "make_item", "png", "spec_number", "specs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +36,8 @@ class Item:
 
 def make_item(spec: Spec) -> Item:
     """Draw and encode one item."""
-    rng = np.random.default_rng([SEED, zlib.crc32(spec.sample_id.encode())])
-    drawing = draw(spec.kind, rng, style=spec.style, subject=spec.subject)
-    image, right = jpeg(drawing.image, grey=spec.grey_image), drawing.mask
+    rng = generator(spec)
+    image, right = _planted(spec.plant) if spec.plant else _drawn(spec, rng)[:2]
     if spec.erratum == "unlabelled":
         return Item(spec=spec, image=image, mask=None)
     given = right
@@ -81,6 +54,29 @@ def make_item(spec: Spec) -> Item:
     )
 
 
+def _drawn(spec: Spec, rng: np.random.Generator) -> tuple[bytes, UInt8Array, Render]:
+    """Draw a plain item: its image file, its mask, and what they were made of."""
+    drawing, found = render(spec.kind, rng, style=spec.style, subject=spec.subject)
+    return jpeg(drawing.image, grey=spec.grey_image), drawing.mask, found
+
+
+def _planted(plant: Plant) -> tuple[bytes, UInt8Array]:
+    """Make a plant's image file and mask from its originals, whose images are read from their files."""
+    image, mask, cut = _drawn(plant.of, generator(plant.of))
+    if plant.behind:
+        photo, around, found = _drawn(plant.behind, generator(plant.behind))
+        ground = changed(Picture(found.backdrop if plant.bare else _pixels(photo), around), plant.image)
+        picture = before(cut, ground.image, plant.at)
+    else:
+        picture = changed(Picture(_pixels(image), mask), plant.image)
+    if plant.quality:
+        image = jpeg(picture.image, quality=plant.quality)
+    given = picture.mask
+    if plant.mask_of:
+        given = _fit(_drawn(plant.mask_of, generator(plant.mask_of))[1], given.shape)
+    return image, spoilt(given, plant.mask)
+
+
 def spec_number(spec: Spec) -> int:
     """A small number that depends on the id alone."""
     return zlib.crc32(spec.sample_id.encode()) >> 8
@@ -92,12 +88,17 @@ def _fit(mask: UInt8Array, shape: tuple[int, ...]) -> UInt8Array:
     return np.asarray(resized)
 
 
-def jpeg(image: UInt8Array, *, grey: bool = False) -> bytes:
+def jpeg(image: UInt8Array, *, grey: bool = False, quality: int = 92) -> bytes:
     """Encode ``uint8[H, W, 3]`` or ``uint8[H, W]`` as JPEG."""
     stream = io.BytesIO()
     picture = Image.fromarray(image)
-    (picture.convert("L") if grey else picture).save(stream, "JPEG", quality=92)
+    (picture.convert("L") if grey else picture).save(stream, "JPEG", quality=quality)
     return stream.getvalue()
+
+
+def _pixels(image: bytes) -> UInt8Array:
+    """Decode an image file: ``uint8[H, W, 3]``."""
+    return np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))
 
 
 def png(pixels: UInt8Array | Image.Image) -> bytes:
@@ -138,10 +139,10 @@ _CODINGS: dict[Coding, Callable[[UInt8Array], UInt8Array | Image.Image]] = {
 
 
 def specs(scale: float = 1.0) -> list[Spec]:
-    """Every item of the demo; ``scale`` shrinks the counts, never the errata."""
+    """Every item of the demo; ``scale`` shrinks the counts, never the errata and the plants."""
     items = [*_dis(scale), *_thin(scale), *_fss(scale), *_duts(scale), *_ecssd(scale), *_msra(scale)]
     items += [*_evaluation(scale), *_omron(scale)]
-    return sorted(items, key=lambda spec: spec.sample_id)
+    return sorted([*items, *planted(items)], key=lambda spec: spec.sample_id)
 
 
 def _count(number: int, scale: float, least: int = 3) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 
 from hqdata.catalog import Catalog
-from hqdata.demo.items import Spec
+from hqdata.demo.spec import EVALUATION, Spec
 from hqdata.fsio.atomic import write_bytes
 from hqdata.fsio.digest import sha256_file
 from hqdata.manifest import Archive, Erratum, Form, Part, Source, Terms
@@ -55,8 +55,8 @@ def restate(
     demo = Recipe(
         name="demo",
         title="Demo: drawn stand-ins of the six sources of HQSeg-44K",
-        summary="Drawn by hqdata, packed in the archive layouts of the real sources, errata included.",
-        take=tuple(Take(source=name, parts=_parts(counts, name)) for name in DEMO_SOURCES if name in names),
+        summary="Drawn by hqdata, packed in the archive layouts of the real sources, with errata, copies and faults.",
+        take=tuple(Take(source=name, parts=_training_parts(counts, name)) for name in DEMO_SOURCES if name in names),
         synthetic=True,
     )
     _write(folder / "recipes" / "demo.toml", demo)
@@ -67,8 +67,12 @@ def _removed(spec: Spec) -> bool:
     return spec.source == "dut-omron" and spec.erratum == "unlabelled"
 
 
-def _parts(counts: Counter[tuple[str, str]], source: str) -> dict[str, int | None]:
-    return {part: count for (name, part), count in sorted(counts.items()) if name == source}
+def _training_parts(counts: Counter[tuple[str, str]], source: str) -> dict[str, int | None]:
+    return {
+        part: count
+        for (name, part), count in sorted(counts.items())
+        if name == source and (name, part) not in EVALUATION
+    }
 
 
 def _source(
@@ -90,6 +94,10 @@ def _source(
         kept = tuple(part for part in parts if part.count)
         return replace(item, archives=tuple(restated(a) for a in item.archives), parts=kept, open=())
 
+    def packed(item: Form) -> bool:
+        # Without a hash a bundle's archive is known by its members, and a source's own archive may pass for it.
+        return all((archive.bundle, archive.name) in facts for archive in item.archives if archive.bundle)
+
     def erratum(item: Erratum) -> Erratum:
         held = tuple(stem for stem in item.stems if (source.name, item.part, stem) in stems)
         return replace(item, stems=held)
@@ -102,7 +110,7 @@ def _source(
         title=f"{source.title} (drawn stand-in)",
         terms=TERMS,
         parts={key: part for key, part in parts.items() if part.count},
-        forms=tuple(form(item) for item in source.forms),
+        forms=tuple(form(item) for item in source.forms if packed(item)),
         archives=tuple(restated(archive) for archive in source.archives),
         errata=tuple(item for item in map(erratum, source.errata) if item.stems),
         open=(),

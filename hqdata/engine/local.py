@@ -22,7 +22,8 @@ def run_local(work: Callable[[Task], Result], tasks: Sequence[Task], workers: in
     of this process leaks into them; they end with this process, however it ends.
 
     Raises:
-        HQDataError: a worker was killed, most often for want of memory. What finished tasks wrote to disk is kept.
+        HQDataError: a worker was killed, most often for want of memory, or could not start, because a script calls this
+            outside of ``if __name__ == "__main__":``. What finished tasks wrote to disk is kept.
     """
     if workers <= 1 or len(tasks) <= 1:
         for task in tasks:
@@ -40,7 +41,8 @@ def run_local(work: Callable[[Task], Result], tasks: Sequence[Task], workers: in
                 explain(
                     "a worker process was killed",
                     did="finished shards are kept",
-                    do="run the same command again, with fewer --workers if memory was short",
+                    do="run the same command again, with fewer --workers if memory was short; a script of your own "
+                    'needs `if __name__ == "__main__":` above its calls',
                 )
             ) from error
         except BaseException:

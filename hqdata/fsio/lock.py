@@ -7,9 +7,12 @@ the slower one adopts the folder of the faster.
 import contextlib
 import fcntl
 import logging
+import multiprocessing
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from hqdata.errors import HQDataError, explain
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +22,9 @@ def locked(path: Path) -> Iterator[bool]:
     """Hold an exclusive lock on ``path`` (made if absent, removed at the end; its content never matters).
 
     Yields True if another process held it first, so that the caller looks again at what is there.
+
+    Raises:
+        HQDataError: it is held, and this is a worker that is still importing its script.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     waited = False
@@ -42,12 +48,30 @@ def _lock(descriptor: int, path: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        _refuse_in_a_script_imported_again(path)
         log.info("waiting for another process that holds %s", path)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return True
     except OSError:
         log.debug("no flock on this file system, going on without: %s", path)
     return False
+
+
+def _refuse_in_a_script_imported_again(path: Path) -> None:
+    """Raise in a worker process that runs its script's lines once more.
+
+    The lock's holder is most likely the process that started this one and waits for it: neither would ever go on.
+    """
+    # The flag is multiprocessing's own for this state, and what its own check of unguarded scripts reads.
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise HQDataError(
+            explain(
+                "a worker process imports the script that started it, and runs its calls again",
+                got=f"{path.name} is held by another process, most likely the one that waits for this worker",
+                did="this worker was ended",
+                do='put the script\'s calls below `if __name__ == "__main__":`, or use workers=1',
+            )
+        )
 
 
 def _is_current(descriptor: int, path: Path) -> bool:

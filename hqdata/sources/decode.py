@@ -147,6 +147,11 @@ def to_rgb(image: Image.Image) -> UInt8Array:
     raise DecodeError("unsupported_mode", image.mode)
 
 
+def to_grey(image: Image.Image) -> UInt8Array:
+    """Luminance of a decoded image (ITU-R BT.601, as Pillow's), ``uint8[H, W]``; see :func:`to_rgb`."""
+    return np.asarray(image if image.mode == "L" else Image.fromarray(to_rgb(image)).convert("L"))
+
+
 def _grey(image: Image.Image) -> UInt8Array:
     """Channel 0 of a grey image of any depth, ``uint8[H, W]``."""
     if image.mode == "I;16":

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from hqdata.errors import StoreCorrupt, explain
 from hqdata.fsio.atomic import publish_folder, write_bytes
 from hqdata.fsio.digest import digest_of
@@ -102,6 +105,25 @@ def require_derived(collection: Path, kind: str, command: str) -> Path:
             )
         )
     return folder
+
+
+def read_derived_table(folder: Path, kind: str) -> pa.Table:
+    """Table of a derived folder; every page is held against its checksum.
+
+    Raises:
+        StoreCorrupt: it cannot be read.
+    """
+    try:
+        return pq.read_table(folder / table_file(kind), page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreCorrupt(
+            explain(
+                f"{folder / table_file(kind)} cannot be read",
+                got=error,
+                did="nothing was concluded from it",
+                do="remove its folder and run the same command again, which computes it anew",
+            )
+        ) from error
 
 
 def publish_derived(partial: Path, final: Path, *, kind: str, version: int, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -178,10 +178,11 @@ class Collection:
         """Statistics, one row a mask, keyed by ``mask_id``; docs/statistics.md has every column.
 
         Raises:
-            StoreCorrupt: they have not been computed for what the collection now holds; the text names the command.
+            StoreCorrupt: they cannot be read, or have not been computed for what the collection now holds; the text
+                names the command.
         """
         folder = require_derived(self.folder, STATS, f"hqdata stats {self.folder}")
-        return pq.read_table(folder / table_file(STATS), page_checksum_verification=True)
+        return read_derived_table(folder, STATS)
 
     def to_hf(self) -> "datasets.Dataset":
         """Open the same files with Hugging Face ``datasets``."""

@@ -24,11 +24,11 @@ def tiles(path, columns: int) -> list[np.ndarray]:
     return places
 
 
-@pytest.mark.parametrize(("count", "columns"), [(12, 4), (7, 3), (63, 9), (500, 9)])
+@pytest.mark.parametrize(("count", "columns"), [(12, 4), (7, 3), (109, 9), (500, 9)])
 def test_sheet_has_every_tile(hqseg, tmp_path, count, columns):
     path = tmp_path / "sheet.png"
     drawn = contact_sheet(hqseg, path, count=count, columns=columns)
-    assert drawn == min(count, 63)
+    assert drawn == min(count, 109)
     places = tiles(path, columns)
     filled = [bool((place != BACKGROUND).any()) for place in places]
     assert filled == [number < drawn for number in range(len(places))]
@@ -46,7 +46,7 @@ def test_choice_is_spread_over_sources(hqseg):
     assert len(chosen) == 14
     assert len(found) == 7
     assert [sample.sample_id for sample in chosen] == [s.sample_id for s in choose(hqseg, 14)]
-    assert len({sample.sample_id for sample in choose(hqseg, 63)}) == 63
+    assert len({sample.sample_id for sample in choose(hqseg, 109)}) == 109
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -52,7 +52,7 @@ def read(out: Path) -> dict[str, tuple[Path, Path]]:
 def exported(hqseg, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("export") / "data"
     done = export_samhq(hqseg, load_catalog(), out)
-    assert (done.samples, done.linked) == (63, 0)
+    assert (done.samples, done.linked) == (109, 0)
     return out
 
 
@@ -135,7 +135,7 @@ def test_originals_are_linked(hqseg, exported, drawn, tmp_path):
     inodes = {path.stat().st_ino for path in originals.rglob("*") if path.is_file()}
     linked = [path for path in out.rglob("*") if path.stat().st_ino in inodes]
     reencoded = sum("mask_reencoded" in sample.flags or "mask_absent" in sample.flags for sample in hqseg)
-    assert len(linked) == done.linked == 2 * 63 - reencoded
+    assert len(linked) == done.linked == 2 * 109 - reencoded
     written = [path for path in out.rglob("*") if path.is_file() and path.suffix in {".jpg", ".png"}]
     assert done.bytes_written == sum(path.stat().st_size for path in written if path not in set(linked))
     assert snapshot(out) == snapshot(exported)
@@ -150,7 +150,7 @@ def test_a_folder_with_files_is_refused(hqseg, tmp_path):
 
 def test_an_empty_folder_is_taken(hqseg, tmp_path):
     (tmp_path / "out").mkdir()
-    assert export_samhq(hqseg, load_catalog(), tmp_path / "out").samples == 63
+    assert export_samhq(hqseg, load_catalog(), tmp_path / "out").samples == 109
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

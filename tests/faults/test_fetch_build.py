@@ -49,7 +49,7 @@ def build(out: Path, archives: Path, manifests: Path, *words: str) -> None:
     done = CliRunner().invoke(app, [*arguments, *words])
     if done.exception is not None:
         raise done.exception
-    assert "63 samples" in done.stdout
+    assert "109 samples" in done.stdout
 
 
 def serve(server: FaultServer, bundle: dict[str, bytes], **steps: list[Step]) -> dict[str, list[str]]:

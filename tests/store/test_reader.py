@@ -22,7 +22,7 @@ from tests.helpers import encoded, pair, pixels_of, sha256, write_files
 
 def test_length_order_and_ids(hqseg):
     ids = hqseg.sample_ids
-    assert len(hqseg) == len(ids) == len(set(ids)) == 63
+    assert len(hqseg) == len(ids) == len(set(ids)) == 109
     assert list(ids) == sorted(ids, key=lambda name: (name.split("/")[0], name))
     assert [sample.sample_id for sample in hqseg] == list(ids)
     assert hqseg[0].sample_id == ids[0]
@@ -30,7 +30,7 @@ def test_length_order_and_ids(hqseg):
     assert hqseg[ids[40]].row == hqseg[40].row
 
 
-@pytest.mark.parametrize(("key", "error"), [(63, IndexError), (-64, IndexError), ("no/such/id", KeyError)])
+@pytest.mark.parametrize(("key", "error"), [(109, IndexError), (-110, IndexError), ("no/such/id", KeyError)])
 def test_what_is_not_there(hqseg, key, error):
     with pytest.raises(error):
         hqseg[key]
@@ -72,7 +72,7 @@ def test_bytes_are_the_archives_own(hqseg, drawn):
 
 def test_soft_masks_keep_their_greys(hqseg):
     soft = [sample for sample in hqseg if "mask_soft" in sample.flags]
-    assert len(soft) == 30
+    assert len(soft) == 53
     for sample in hqseg:
         grey = bool(((sample.mask > 0) & (sample.mask < 255)).any())
         assert grey == ("mask_soft" in sample.flags)
@@ -89,7 +89,7 @@ def test_errata_and_flags_of_single_samples(hqseg):
 
 
 def test_other_processes_read_it(hqseg):
-    positions = range(0, 63, 7)
+    positions = range(0, 109, 12)
     expected = [pixels_of(hqseg, position) for position in positions]
     hqseg.table  # noqa: B018 - the memory maps are open now, and must not be sent
     assert len(pickle.dumps(hqseg)) < 20_000
@@ -131,7 +131,7 @@ def test_no_file_stays_open(hqseg):
         pytest.skip("open files are counted in /proc, which is not here")
     before = len(list(descriptors.iterdir()))
     held = [Collection(hqseg.folder) for _ in range(20)]
-    assert all(len(collection.table) == 63 for collection in held)
+    assert all(len(collection.table) == 109 for collection in held)
     assert len(list(descriptors.iterdir())) - before < 20
 
 
@@ -189,7 +189,7 @@ def test_hugging_face_opens_the_folder_as_it_lies(hqseg):
 
     files = {path: path.stat().st_mtime_ns for path in hqseg.folder.iterdir()}
     found = datasets.load_from_disk(str(hqseg.folder))
-    assert len(found) == len(hqseg.to_hf()) == 63
+    assert len(found) == len(hqseg.to_hf()) == 109
     assert isinstance(found.features["image"], datasets.Image)
     for row, sample in zip(found, hqseg, strict=True):
         assert row["sample_id"] == sample.sample_id
@@ -203,4 +203,4 @@ def test_hugging_face_filters_and_keeps_features(hqseg):
     found = hqseg.to_hf().select_columns(["sample_id", "source", "flags", "width"])
     assert found.features["flags"].feature.dtype == "string"
     ecssd = [row["sample_id"] for row in found if row["source"] == "ecssd"]
-    assert ecssd == [f"ecssd/all/{number:04d}" for number in range(1, 5)]
+    assert ecssd == [f"ecssd/all/{number:04d}" for number in (*range(1, 5), *range(901, 908))]
