@@ -42,7 +42,9 @@ def sql(
     attach: "Attachments | None" = None,
     limits: "QueryLimits | None" = None,
 ) -> "pa.Table":
-    """Answer one SELECT over the tables ``samples``, ``stats`` and ``rejects`` of one or more collections.
+    """Answer one SELECT over the tables of one or more collections.
+
+    They are ``samples`` and ``rejects``; ``stats`` once computed; ``duplicates``, ``leaks``, ``suspects`` once audited.
 
     Args:
         text: the statement.

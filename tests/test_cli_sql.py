@@ -71,8 +71,9 @@ def test_format_overrules_the_suffix(hqseg, tmp_path):
 
 def test_schema_with_and_without_a_collection(hqseg):
     text = run("--schema")
-    for word in ("samples", "rejects", "stats", "thin_share_1024", "px^2", "source/part/stem"):
+    for word in ("samples", "rejects", "stats", "duplicates", "leaks", "suspects", "thin_share_1024", "px^2"):
         assert word in text
+    assert "rows more" not in text
     rows = json.loads(run("--schema", hqseg.folder, "--json"))
     assert {"table": "samples", "column": "width", "type": "INTEGER", "unit": "px"}.items() <= rows[4].items()
 
@@ -96,6 +97,7 @@ ERRORS = {
     "the wrong way round": (["DIR", "SELECT 1"], 2, "give a SELECT and after it the collections"),
     "no such collection": (["SELECT 1", "nowhere"], 1, "is not a finished collection"),
     "no stats": (["SELECT 1 FROM stats", "DIR"], 1, "run `hqdata stats"),
+    "no audit": (["SELECT 1 FROM leaks", "DIR"], 1, " --against EVALUATION_DIR`"),
     "wrong column": (["SELECT souce FROM samples", "DIR"], 1, 'did you mean "source"?'),
     "not a SELECT": (["DROP VIEW samples", "DIR"], 1, "the statement must be a SELECT"),
     "unknown format": (["SELECT 1", "DIR", "--format", "xml"], 2, "table, csv, json, parquet, arrow"),

@@ -45,7 +45,8 @@ def advise(error: Exception, question: Question, tables: Tables, limits: QueryLi
             explain(
                 "the file of a table cannot be read",
                 got=first_lines(error, 1),
-                do="`hqdata verify DIR` says whether it is the collection's; `hqdata stats DIR` computes stats again",
+                do="`hqdata verify DIR` says whether it is the collection's; remove the folder of a table in "
+                "DIR.derived/, and it is computed again",
             )
         )
     if wrong := _TABLE.search(text):

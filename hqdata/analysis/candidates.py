@@ -22,6 +22,8 @@ HASH_RADIUS = 8
 TILE_RADIUS = 12
 LEAST_TILES = 3
 """Of 16 tiles; each may differ by 12 bits of 64."""
+TELLS_NOTHING = np.array([0, 1 << 63], np.uint64)
+"""Perceptual hashes of unknown and of plain images."""
 LEAST_VOTES = 3
 """Keypoints that have to agree on a transform before two images are looked at."""
 
@@ -33,7 +35,7 @@ class Images:
     prints: Fingerprints
     sha256: tuple[str, ...]
     phash: HashArray
-    """``uint64[samples]``."""
+    """``uint64[samples]``; 0 where none is known, as of a sample without masks, which has no statistics."""
     phash_mirror: HashArray
 
 
@@ -109,12 +111,16 @@ def _by_bytes(left: Images, right: Images | None) -> list[Candidate]:
 
 
 def _by_hashes(left: Images, right: Images | None) -> list[Candidate]:
-    plain = pairs_within(left.phash, HASH_RADIUS, None if right is None else right.phash)
-    turned = pairs_within(left.phash_mirror, HASH_RADIUS, (right or left).phash)
-    if right is None:
-        turned = turned[turned[:, 0] < turned[:, 1]]
-    found = [_plain(int(a), int(b), mirrored=False) for a, b in plain]
-    return [*found, *(_plain(int(a), int(b), mirrored=True) for a, b in turned)]
+    found = []
+    other = (right or left).phash
+    columns = np.flatnonzero(~np.isin(other, TELLS_NOTHING))
+    for flip, hashes in ((False, left.phash), (True, left.phash_mirror)):
+        rows = np.flatnonzero(~np.isin(hashes, TELLS_NOTHING))
+        near = pairs_within(hashes[rows], HASH_RADIUS, other[columns])
+        for one, two in zip(rows[near[:, 0]].tolist(), columns[near[:, 1]].tolist(), strict=True):
+            if right is not None or one < two:
+                found.append(_plain(one, two, mirrored=flip))
+    return found
 
 
 def _by_tiles(left: Images, right: Images | None) -> list[Candidate]:

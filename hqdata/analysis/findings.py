@@ -67,7 +67,7 @@ _RELATION: list[tuple[str, pa.DataType, str, str]] = [
         "",
         "what was done to the image; words of `hqdata audit --help`",
     ),
-    ("similarity", pa.float64(), "1", "share of the compared tiles on which both images agree (correlation above 0.8)"),
+    ("similarity", pa.float64(), "1", "share of the compared tiles that agree (correlation of 0.7 or more)"),
     ("overlap", pa.float64(), "1", "share of the image of mask_id that the other image covers"),
     ("other_overlap", pa.float64(), "1", "share of the other image that the image of mask_id covers"),
     ("mask_iou", pa.float64(), "1", "IoU of the masks where the images overlap, one brought onto the other"),

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from hqdata.analysis.findings import KINDS, SUSPECTS, findings_folder, publish_findings
 from hqdata.analysis.looks import LOOKS, Masks, compute_looks
@@ -25,7 +24,7 @@ from hqdata.analysis.stats_table import VERSION as STATS_VERSION
 from hqdata.arrays import BoolArray, FloatArray
 from hqdata.masks.fit import cross_fits, edges, outline
 from hqdata.sources.decode import open_image, to_rgb
-from hqdata.store.derived import read_derived_index, table_file
+from hqdata.store.derived import read_derived_index, read_derived_table
 from hqdata.store.reader import STATS, Collection
 
 VERSION = 1
@@ -109,7 +108,7 @@ def suspects_of(collection: Collection, *, workers: int = 1, on_samples: OnSampl
 
     for kind, computation in ((STATS, compute_stats), (LOOKS, compute_looks)):
         done = computation(collection, workers=workers, on_samples=on_halves)
-        tables.append(pq.read_table(done.folder / table_file(kind), page_checksum_verification=True))
+        tables.append(read_derived_table(done.folder, kind))
     return publish_findings(collection, SUSPECTS, VERSION, facts, find_suspects(collection, *tables))
 
 

@@ -1,7 +1,7 @@
 """The tables that SQL reaches: Arrow datasets over a collection's own files, and what their columns mean.
 
-Nothing is loaded here. ``samples`` is memory-mapped and holds no column with pixels, so that no query can read any;
-``rejects`` and ``stats`` are Parquet files of which a query reads the columns that it names.
+Nothing is loaded here. ``samples`` is memory-mapped and holds no column with pixels, so that no query can read any; the
+others are Parquet files of which a query reads the columns that it names.
 """
 
 import re

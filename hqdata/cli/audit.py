@@ -1,7 +1,7 @@
 """``hqdata audit``: duplicates, leaks and suspect annotations."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -93,6 +93,14 @@ def _counts(found: Audit) -> dict[str, object]:
     }
 
 
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table, or that nothing was found."""
+    if rows:
+        print_table(title, columns, rows)
+    else:
+        console().print(f"[bold]{title}[/bold]: none found\n")
+
+
 def _print(found: Audit) -> None:
     synthetic_note(found.collection.index)
     relations = Counter((row["level"], ", ".join(row["changes"])) for row in found.duplicates.to_pylist())
@@ -102,19 +110,23 @@ def _print(found: Audit) -> None:
         for (key, changes), number in sorted(relations.items())
         if key == level
     ]
-    print_table("Duplicates", ("level", "changes", "number#", "meaning"), rows)
+    _table("Duplicates", ("level", "changes", "number#", "meaning"), rows)
+    names = ", ".join(item.folder.name for item in found.against)
     leaked = Counter((row["against"], row["level"]) for row in found.leaks.to_pylist())
-    print_table(
-        "Leaks",
-        ("evaluation collection", "level", "number#", "meaning"),
-        [(name, level, leaked[name, level], LEVELS[level]) for name, level in sorted(leaked)],
-    )
+    if names:
+        _table(
+            f"Leaks into {names}",
+            ("evaluation collection", "level", "number#", "meaning"),
+            [(name, level, leaked[name, level], LEVELS[level]) for name, level in sorted(leaked)],
+        )
+    else:
+        console().print("[bold]Leaks[/bold]: not looked for; name evaluation collections with --against\n")
     kinds = Counter(found.suspects["kind"].to_pylist())
-    print_table("Suspects", ("kind", "number#", "meaning"), [(k, kinds[k], KINDS[k]) for k in KINDS if kinds[k]])
+    _table("Suspects", ("kind", "number#", "meaning"), [(k, kinds[k], KINDS[k]) for k in KINDS if kinds[k]])
     first = [row for row in found.suspects.to_pylist() if row["rank"] <= SHOWN]
-    columns = ("kind", "rank", "mask_id", "score", "reason")
-    print_table(
-        f"The first {SHOWN} of each kind",
-        columns,
-        [(row["kind"], row["rank"], row["mask_id"], f"{row['score']:.2f}", row["reason"]) for row in first],
-    )
+    if first:
+        print_table(
+            f"The first {SHOWN} of each kind",
+            ("kind", "rank", "mask_id", "score", "reason"),
+            [(row["kind"], row["rank"], row["mask_id"], f"{row['score']:.2f}", row["reason"]) for row in first],
+        )

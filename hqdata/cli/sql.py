@@ -45,8 +45,9 @@ def sql(
     rows: Annotated[int, typer.Option("--rows", min=1, help="Most rows of an answer.")] = _DEFAULT.rows,
     json: Json = False,
 ) -> None:
-    """Ask a collection, or several, one question in SQL (DuckDB's). Tables: samples, stats (after `hqdata stats`),
-    rejects; a column `collection` tells collections apart. Nothing is ever written to a collection.
+    """Ask a collection, or several, one question in SQL (DuckDB's). Tables: samples, rejects, stats (after `hqdata
+    stats`), duplicates, leaks, suspects (after `hqdata audit`); a column `collection` tells collections apart. Nothing
+    is ever written to a collection.
 
     Example: `hqdata sql "SELECT source, count(*) AS masks FROM samples GROUP BY ALL" hqseg-44k`
     """
@@ -56,7 +57,8 @@ def sql(
     attached = dict(_split(item) for item in attach or ())
     if schema:
         where = [Path(word) for word in [query, *(folders or [])] if word]
-        _give(questions.schema(*where, attach=attached), chosen, out, where)
+        listed = questions.schema(*where, attach=attached)
+        _give(listed, chosen, out, where, most=listed.num_rows)
         return
     if query is None or not folders or Path(query).is_dir():
         raise UsageError(
@@ -87,13 +89,13 @@ def _split(item: str) -> tuple[str, str]:
     return name, file
 
 
-def _give(table: "pa.Table", kind: str, out: Path | None, folders: list[Path]) -> None:
-    """Print or write an answer, and say at the end what it was; beside CSV and JSON on standard error."""
+def _give(table: "pa.Table", kind: str, out: Path | None, folders: list[Path], most: int = SHOWN_ROWS) -> None:
+    """Print or write an answer, ``most`` rows of it as a table, and say at the end what it was."""
     if out is not None:
         with atomic_file(out) as sink:
             write_table(table, sink, kind)
     elif kind == "table":
-        _show(table)
+        _show(table, most)
     else:
         write_table(table, sys.stdout.buffer, kind)
         sys.stdout.buffer.flush()
@@ -105,13 +107,13 @@ def _give(table: "pa.Table", kind: str, out: Path | None, folders: list[Path]) -
     console().print(f"{table.num_rows:,} rows{where}{note}".replace("[", "\\["))
 
 
-def _show(table: "pa.Table") -> None:
-    head = table.slice(0, SHOWN_ROWS)
+def _show(table: "pa.Table", most: int) -> None:
+    head = table.slice(0, most)
     columns = [field.name + ("#" if _is_number(str(field.type)) else "") for field in head.schema]
     shown = zip(*([_text(value) for value in column.to_pylist()] for column in head.columns), strict=True)
     print_table("", columns, shown)
-    if table.num_rows > SHOWN_ROWS:
-        more = table.num_rows - SHOWN_ROWS
+    if table.num_rows > most:
+        more = table.num_rows - most
         console().print(f"... and {more:,} rows more; --out FILE or --format csv gives all of them")
 
 

@@ -15,7 +15,7 @@ from hqdata.errors import HQDataError, StoreCorrupt, explain
 from hqdata.schema import SAMPLE_SCHEMA
 from hqdata.sources.decode import decode_mask_bytes, open_image, to_rgb
 from hqdata.sources.orientation import to_display
-from hqdata.store.derived import require_derived, table_file
+from hqdata.store.derived import read_derived_table, require_derived
 from hqdata.store.index import read_index
 from hqdata.store.writer import REJECTS
 

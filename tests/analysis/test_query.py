@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import hqdata
+from hqdata.analysis.findings import SCHEMAS, publish_findings
 from hqdata.analysis.query import schema
 from hqdata.analysis.stats import compute_stats
 from hqdata.analysis.stats_table import STATS_SCHEMA
@@ -258,6 +259,60 @@ def test_a_connection_is_the_users_to_ask(hqseg):
         assert connection.execute("SELECT count(*) FROM samples WHERE source = ?", ["ecssd"]).fetchall() == [(11,)]
 
 
+@pytest.fixture(scope="module")
+def judged(measured, tmp_path_factory):
+    """A copy with findings that are made up: leaks from two evaluation collections, from one of them twice."""
+    made = hqdata.open(shutil.copytree(measured.folder, tmp_path_factory.mktemp("judged") / "judged"))
+    relation = dict.fromkeys(SCHEMAS["duplicates"].names) | {"level": "pair", "changes": ["mirrored"], "group": 1}
+    ids = [f"{name}#0" for name in made.sample_ids]
+    publish_findings(made, "duplicates", 1, {}, [relation | {"mask_id": ids[0], "other_mask_id": ids[1]}])
+    for version, name, masks in ((1, "coift", ids[:1]), (2, "coift", ids[2:5]), (1, "hrsod", ids[5:7])):
+        against = {"against": name, "against_digest": name * 2}
+        publish_findings(made, "leaks", version, against, [relation | against | {"mask_id": mask} for mask in masks])
+    return made
+
+
+def test_findings_are_tables_once_there_is_an_audit(judged):
+    assert one("SELECT changes FROM duplicates WHERE level = 'pair'", judged) == ["mirrored"]
+    table = hqdata.sql("SELECT * EXCLUDE (collection) FROM leaks", judged)
+    assert table.column_names == SCHEMAS["leaks"].names
+
+
+def test_leaks_of_every_evaluation_are_there_the_newest_of_each(judged):
+    rows = hqdata.sql("SELECT against, count(*) AS n FROM leaks GROUP BY ALL ORDER BY ALL", judged).to_pylist()
+    assert rows == [{"against": "coift", "n": 3}, {"against": "hrsod", "n": 2}]
+
+
+def test_before_an_audit_each_table_names_the_command(judged, measured):
+    commands = {
+        "duplicates": "hqdata audit {}",
+        "leaks": "hqdata audit {} --against EVALUATION_DIR",
+        "suspects": "hqdata audit {}",
+    }
+    for kind, command in commands.items():
+        with pytest.raises(QueryError, match=f"there is no table {kind} yet") as error:
+            hqdata.sql(f"FROM {kind}", judged, measured)
+        asked = str(error.value)
+        assert f"run `{command.format(measured.folder)}`" in asked
+        assert (f"run `{command.format(judged.folder)}`" in asked) is (kind == "suspects")
+
+
+@pytest.mark.parametrize(
+    ("sql", "advice"),
+    [
+        ("SELECT levl FROM duplicates", 'did you mean "level"?'),
+        ("SELECT mask_ids FROM leaks", 'did you mean "mask_id"?'),
+        ("SELECT against_digst FROM leaks", 'did you mean "against_digest"?'),
+        ("SELECT against FROM duplicates", '"against" is a column of leaks'),
+        ("SELECT 1 FROM duplicate", 'did you mean "duplicates"?'),
+    ],
+)
+def test_a_mistake_about_findings_is_named_with_its_cure(judged, sql, advice):
+    with pytest.raises(QueryError) as error:
+        hqdata.sql(sql, judged)
+    assert advice in str(error.value)
+
+
 def test_every_column_is_documented_and_nothing_else(measured):
     rows = schema(measured).to_pylist()
     every = schema().to_pylist()
@@ -266,6 +321,7 @@ def test_every_column_is_documented_and_nothing_else(measured):
     assert [name for name in SAMPLE_SCHEMA.names if name not in PIXEL_COLUMNS] == listed["samples"][1:]
     assert listed["rejects"][1:] == REJECT_SCHEMA.names
     assert listed["stats"][1:] == STATS_SCHEMA.names
+    assert [listed[kind][1:] for kind in SCHEMAS] == [fields.names for fields in SCHEMAS.values()]
     assert all(row["meaning"] and row["type"] for row in every)
     assert rows == [row for row in every if row["table"] in {"samples", "rejects", "stats"}]
     assert {row["column"]: row["unit"] for row in rows if row["table"] == "samples"}["width"] == "px"

@@ -133,6 +133,25 @@ def run_python(code: str, folder: Path, env: dict[str, str]) -> Any:
     )
 
 
+def test_a_script_without_a_guard_fails_and_says_so(tiny: Collection, tmp_path: Path) -> None:
+    """Its workers would import it, and with it wait for the table that waits for them."""
+    code = (
+        "import sys; from hqdata.store.reader import Collection; from hqdata.analysis.stats import compute_stats\n"
+        "compute_stats(Collection(sys.argv[1]), workers=2, piece_samples=4)\n"
+    )
+    (tmp_path / "script.py").write_text(code)
+    words = [sys.executable, str(tmp_path / "script.py"), str(tiny.folder)]
+    done = subprocess.run(words, check=False, timeout=60, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "HQDataError: a worker process imports the script that started it, and runs its calls again" in done.stderr
+    assert "put the script's calls below `if __name__ == " in done.stderr
+    assert "HQDataError: a worker process was killed" in done.stderr.splitlines()[-3]
+    assert find_derived(tiny.folder, "stats") is None
+    (tmp_path / "script.py").write_text(code.replace("\ncompute", "\nif __name__ == '__main__': compute"))
+    subprocess.run(words, check=True, timeout=60)
+    assert find_derived(tiny.folder, "stats") is not None
+
+
 def test_a_damaged_piece_is_measured_again(tiny: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     want = snapshot(compute_stats(tiny).folder)
     shutil.rmtree(tiny.folder.with_name("tiny.derived"))

@@ -106,3 +106,28 @@ def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
         with locked(tmp_path / "lock") as waited:
             assert waited is False
         child.communicate(b"\n")
+
+
+def test_a_worker_that_imports_its_script_again_does_not_wait_for_the_script(tmp_path: Path) -> None:
+    """The child runs the script's lines once more, up to the lock that its parent holds until the child is done."""
+    script = tmp_path / "unguarded.py"
+    script.write_text(UNGUARDED)
+    words = [sys.executable, str(script), str(tmp_path / "lock")]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "ended with 1\n")
+    assert "HQDataError: a worker process imports the script that started it" in done.stderr
+    assert 'below `if __name__ == "__main__":`' in done.stderr
+    assert not (tmp_path / "lock").exists()
+
+
+UNGUARDED = """
+import multiprocessing, sys
+from pathlib import Path
+from hqdata.fsio.lock import locked
+
+with locked(Path(sys.argv[1])):
+    child = multiprocessing.get_context("spawn").Process(target=print)
+    child.start()
+    child.join()
+print("ended with", child.exitcode)
+"""

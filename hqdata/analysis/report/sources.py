@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from hqdata.analysis.report.plots import STATISTICS, Row, Statistic, distributions
 from hqdata.analysis.report.tables import Column, Line, Table, count, folder_name, number, text
 from hqdata.arrays import FloatArray
 from hqdata.catalog import Catalog, manifest_digest
 from hqdata.manifest import Source
-from hqdata.store.derived import require_derived, table_file
-from hqdata.store.reader import STATS, Collection
+from hqdata.store.reader import Collection
 
 _FIGURES = tuple(item.column for item in STATISTICS if item.column != "long_side")
 _READ = ("source", "part", "width", "height", "area_px", "boundary_rel", "soft_edge_share", *_FIGURES)
@@ -58,8 +56,7 @@ def read_figures(collection: Collection, *, evaluation: bool) -> Figures:
     Raises:
         StoreCorrupt: the collection has none; the text names the command.
     """
-    folder = require_derived(collection.folder, STATS, f"hqdata stats {collection.folder}")
-    table = pq.read_table(folder / table_file(STATS), columns=list(_READ), page_checksum_verification=True)
+    table = collection.stats.select(_READ)
     words = {key: np.asarray(table[key].to_pylist(), dtype=np.str_) for key in ("source", "part")}
     columns = {key: table[key].cast(pa.float64()).to_numpy(zero_copy_only=False) for key in _READ if key not in words}
     columns["long_side"] = np.maximum(columns["width"], columns["height"])
