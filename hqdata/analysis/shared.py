@@ -294,7 +294,8 @@ def _colours(view: _View, region: str) -> tuple[float, float]:
             near = cv2.dilate(masks[0].view(np.uint8), np.ones((_MARGIN, _MARGIN), np.uint8))
             covered = covered & (near == 0)
     if not covered.any():
-        return 0.0, 0.0
+        # Nothing to compare is no agreement: an inverted mask and its like leave no outside.
+        return np.inf, np.inf
     left, right = (side[covered].astype(np.float64) for side in view.frame)
     spread = [np.maximum(np.subtract(*np.percentile(side, [75, 25], axis=0)), LEAST_SPREAD) for side in (left, right)]
     return float(np.abs(np.median(left - right, axis=0)).max()), float(np.abs(np.log(spread[0] / spread[1])).max())
