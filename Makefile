@@ -46,6 +46,7 @@ benchmark: $(READY) ## Measure speed and the audit's recall and precision, side 
 	$(BIN)/python benchmarks/sql.py
 	$(BIN)/python benchmarks/suspects.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/degrade.py
 
 clean: ## Remove what the other commands made
 	rm -rf $(VENV) .work build demo *.egg-info

@@ -117,6 +117,12 @@ def open_disk(words: Words, radius: float) -> Words:
     return _disk(inner, rows, grow=True)[:, : words.shape[1]] & words
 
 
+def dilate_disk(words: Words, radius: float) -> Words:
+    """Dilate by the digital disk ``dx^2 + dy^2 <= radius^2``; bits beyond the mask's width may be set."""
+    rows = disk_rows(radius)[: words.shape[0]]
+    return _disk(_framed(words, rows[0]), rows, grow=True)[:, : words.shape[1]]
+
+
 def _disk(words: Words, rows: list[int], *, grow: bool) -> Words:
     """Erode, or dilate where ``grow``, by a disk, row by row from its narrow ends to its middle."""
     join = np.bitwise_or if grow else np.bitwise_and
