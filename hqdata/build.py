@@ -8,19 +8,20 @@ import os
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial as bind
 from pathlib import Path
 from typing import Any
 
 from hqdata.catalog import manifest_digest
-from hqdata.counts import count_parts, require_counts
+from hqdata.counts import count_parts, drawn_sources, require_counts
 from hqdata.engine.local import run_local
 from hqdata.errors import DiskFull, StoreCorrupt, UsageError, explain
 from hqdata.fsio.atomic import free_bytes
 from hqdata.fsio.lock import locked
 from hqdata.plan import Plan, SourcePlan, library_versions
+from hqdata.recipe import Draw
 from hqdata.reuse import adopt_shards
 from hqdata.shard import ShardReport, ShardSpec, arrow_path, build_shard, finished_shard
 from hqdata.store.index import FORMAT, INDEX, content_digest, index_bytes, read_index, unfinished
@@ -66,7 +67,8 @@ def build_collection(
     ids = [candidate.sample_id for source in plan.sources for candidate in source.candidates]
     counts = count_parts(plan.recipe, [source.source for source in plan.sources], ids, ids)
     short = [count for count in counts if count.missing > 0]
-    require_counts(short, partial=partial, did="only listings were read, nothing was built")
+    drawn = drawn_sources(plan.recipe)
+    require_counts(short, partial=partial, did="only listings were read, nothing was built", drawn=drawn)
     if not ids:
         raise UsageError(explain(f"no sample of {plan.recipe.name} is at hand", do="see `hqdata build --plan`"))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +107,8 @@ def _already_there(plan: Plan, out: Path, *, partial: bool, replace: bool) -> Bu
     wanted = {f"{spec.name}.arrow": spec.digest for spec in plan.shards}
     held = {item["name"]: item["spec"] for item in index["files"] if "spec" in item}
     same = wanted == held and index["recipe"]["digest"] == manifest_digest(plan.recipe)
-    if same and not replace and (partial or not index["shortfall"]):
+    allowed = partial or {row["source"] for row in index["shortfall"]} <= drawn_sources(plan.recipe)
+    if same and not replace and allowed:
         return Built(folder=out, index=index, fresh=False, reused_shards=len(held))
     if not replace:
         raise UsageError(
@@ -181,7 +184,7 @@ def _finish(plan: Plan, folder: Path, reports: list[ShardReport], partial: bool)
     samples = [sample_id for report in reports for sample_id, _, _ in report.content]
     counts = count_parts(plan.recipe, [source.source for source in plan.sources], pairs, samples)
     did = f"finished shards are kept in {folder.parent.name}"
-    shortfall = require_counts(counts, partial=partial, did=did)
+    shortfall = require_counts(counts, partial=partial, did=did, drawn=drawn_sources(plan.recipe))
     rejects = {row for source in plan.sources for row in source.rejects}
     rejects |= {row for report in reports for row in report.rejects}
     folder.mkdir()
@@ -191,6 +194,7 @@ def _finish(plan: Plan, folder: Path, reports: list[ShardReport], partial: bool)
     shards = [report.file for report in reports]
     write_dataset_files(folder, plan.recipe.title, shards)
     small = [REJECTS, "dataset_info.json", "state.json"]
+    tars = _tars(plan)
     return {
         "format": FORMAT,
         "recipe": {
@@ -209,21 +213,29 @@ def _finish(plan: Plan, folder: Path, reports: list[ShardReport], partial: bool)
         "errata": _sum(report.errata for report in reports),
         "versions": dict(library_versions()),
         "files": sorted(
-            [*(_shard_row(report) for report in reports), *(file_row(folder, name) for name in small)],
+            [*(_shard_row(report, tars) for report in reports), *(file_row(folder, name) for name in small)],
             key=lambda row: str(row["name"]),
         ),
         "content_digest": content_digest(row for report in reports for row in report.content),
     }
 
 
-def _shard_row(report: ShardReport) -> dict[str, Any]:
-    return {
+def _tars(plan: Plan) -> dict[str, str]:
+    """Name of the one tar that a drawn shard reads, by shard."""
+    drawn = drawn_sources(plan.recipe)
+    firsts = [(spec, spec.candidates[0]) for spec in plan.shards]
+    return {spec.name: spec.containers[first.image.container].label for spec, first in firsts if first.source in drawn}
+
+
+def _shard_row(report: ShardReport, tars: Mapping[str, str]) -> dict[str, Any]:
+    row = {
         "name": report.file,
         "bytes": report.bytes,
         "sha256": report.sha256,
         "rows": report.rows,
         "spec": report.spec,
     }
+    return {**row, "tar": tars[report.name]} if report.name in tars else row
 
 
 def _sum(tables: Iterable[dict[str, int]]) -> dict[str, int]:
@@ -235,7 +247,7 @@ def _sum(tables: Iterable[dict[str, int]]) -> dict[str, int]:
 
 def _source_row(plan: SourcePlan, reports: Iterable[ShardReport]) -> dict[str, Any]:
     source = plan.source
-    return {
+    row = {
         "bytes": sum(report.bytes for report in reports if report.name.rpartition("-")[0] == source.name),
         "title": source.title,
         "manifest": manifest_digest(source),
@@ -247,6 +259,13 @@ def _source_row(plan: SourcePlan, reports: Iterable[ShardReport]) -> dict[str, A
         "citation": source.citation.strip(),
         "synthetic": source.synthetic,
     }
+    return {**row, "draw": _draw_row(plan, plan.take.draw)} if plan.take.draw else row
+
+
+def _draw_row(plan: SourcePlan, draw: Draw) -> dict[str, Any]:
+    """Which sample was asked for, and which tars it came from."""
+    tars = [asdict(fact) for fact in plan.tars]
+    return {**asdict(draw), "size": plan.take.count, "from": tars, "missing": list(plan.missing)}
 
 
 def _swap(folder: Path, out: Path, index: dict[str, Any], replace: bool) -> None:

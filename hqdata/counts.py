@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from hqdata.errors import CountMismatch, explain
@@ -74,15 +74,23 @@ def _part_of(sample_id: str) -> tuple[str, str]:
     return source, part
 
 
-def require_counts(counts: Sequence[PartCount], *, partial: bool, did: str) -> list[PartCount]:
-    """Return the parts that differ from the recipe; refuse them unless ``partial``.
+def drawn_sources(recipe: Recipe) -> frozenset[str]:
+    """Sources that the recipe draws from: what is there is built, and a shortfall is recorded, never refused."""
+    return frozenset(take.source for take in recipe.take if take.draw)
+
+
+def require_counts(
+    counts: Sequence[PartCount], *, partial: bool, did: str, drawn: Collection[str] = ()
+) -> list[PartCount]:
+    """Return the parts that differ from the recipe; refuse them unless ``partial`` or ``drawn``.
 
     Raises:
         CountMismatch: with the table of differences.
     """
-    wrong = [count for count in counts if count.missing]
+    short = [count for count in counts if count.missing]
+    wrong = [count for count in short if count.source not in drawn]
     if not wrong or partial:
-        return wrong
+        return short
     lines = [f"  {'source':<16}{'part':<8}{'expected':>10}{'samples':>10}{'difference':>12}"]
     lines += [f"  {c.source:<16}{c.part:<8}{c.expected:>10,}{c.samples:>10,}{-c.missing:>+12,}" for c in wrong]
     raise CountMismatch(

@@ -42,6 +42,14 @@ class Truncated(DownloadError):
     """A transfer or an archive that ended before its stated end."""
 
 
+class Refused(DownloadError):
+    """The host refuses the file to this address for good: 401, 403 or 410."""
+
+
+class StaleLink(DownloadError):
+    """A signed link that is no longer good."""
+
+
 class QuotaExceeded(DownloadError):
     """The host refuses the file for now because too many people fetched it."""
 

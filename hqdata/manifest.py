@@ -97,6 +97,39 @@ class AnnotationLayout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Archives named by a running number, each complete by itself, whose addresses come in a user's file of links."""
+
+    first: str
+    """Name of the first one; the digits count up."""
+    count: int
+    size: int | None = None
+    """About how many bytes each has."""
+    evaluation: tuple[str, ...] = ()
+    """Those that no training draw takes from."""
+
+    def __post_init__(self) -> None:
+        """Refuse names without one running number, and evaluation archives that are none."""
+        if not re.fullmatch(r"[^/\\0-9.][^/\\0-9]*[0-9]+[^/\\0-9]*", self.first):
+            raise ManifestError(explain("a family's first name holds one number", got=repr(self.first)))
+        unknown = sorted(set(self.evaluation) - set(self.names))
+        if unknown:
+            raise ManifestError(explain(f"the family of {self.first} has no {', '.join(unknown)}"))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all its archives.
+
+        >>> Family(first="sa_000000.tar", count=3).names
+        ('sa_000000.tar', 'sa_000001.tar', 'sa_000002.tar')
+        """
+        digits = next(re.finditer("[0-9]+", self.first))
+        width, start = len(digits[0]), int(digits[0])
+        head, tail = self.first[: digits.start()], self.first[digits.end() :]
+        return tuple(f"{head}{number:0{width}d}{tail}" for number in range(start, start + self.count))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """One way in which the source is packed."""
 
@@ -105,6 +138,7 @@ class Form:
     archives: tuple[Archive, ...] = ()
     parts: tuple[PartLayout, ...] = ()
     annotated: tuple[AnnotationLayout, ...] = ()
+    family: Family | None = None
     mask_coding: Coding | None = None
     """Where this form codes its masks in another way than the source."""
     open: tuple[str, ...] = ()

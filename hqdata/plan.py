@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import groupby
 from pathlib import Path
 
 from PIL import features
@@ -17,13 +18,15 @@ from hqdata.fetch.archive import open_container, stamp_of
 from hqdata.fsio.digest import digest_of
 from hqdata.limits import Limits
 from hqdata.manifest import Archive, Source
-from hqdata.recipe import Recipe, Take
+from hqdata.recipe import Draw, Recipe, Take
 from hqdata.schema import Reject
 from hqdata.shard import ContainerRef, ShardSpec
 from hqdata.sources.layout import Candidate
 from hqdata.sources.locate import ArchiveFolder, Located, Locator, Published, Route
 from hqdata.sources.normalize import MaskRules
 from hqdata.sources.pairs import Opened, list_pairs
+from hqdata.sources.record import RecordRules
+from hqdata.sources.tars import TarFact, draw_images, find_tars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +50,17 @@ class SourcePlan:
     take: Take
     form: str
     packed: str
-    """``archives`` or ``folder``."""
+    """``archives``, ``folder``, or ``tars`` of a draw."""
     archives: tuple[ArchiveFact, ...]
+    """None for a draw: its tars are read in part, so that no hash of them is known."""
     containers: tuple[ContainerRef, ...]
     candidates: tuple[Candidate, ...]
     rejects: tuple[Reject, ...]
-    rules: MaskRules
+    rules: MaskRules | RecordRules
+    tars: tuple[TarFact, ...] = ()
+    """Of a draw."""
+    missing: tuple[str, ...] = ()
+    """Names of the tars that a draw chose and that are not at hand."""
 
     def pairs(self) -> Counter[str]:
         """Candidates by part."""
@@ -87,7 +95,12 @@ def find_routes(
 ) -> list[Route]:
     """Choose the form of every source of a recipe."""
     locator = Locator(catalog, folder, published)
-    return [locator.route(catalog.source(take.source), list(take.parts), prefer) for take in recipe.take]
+    routes = []
+    for take in recipe.take:
+        source = catalog.source(take.source)
+        drawn = find_tars(source, take, take.draw, folder) if take.draw else None
+        routes.append(drawn or locator.route(source, list(take.parts), prefer))
+    return routes
 
 
 def check_archive(
@@ -151,12 +164,40 @@ def plan_source(
     )
 
 
+def plan_draw(take: Take, draw: Draw, route: Route, limits: Limits) -> SourcePlan:
+    """List the tars of a draw and rank their images."""
+    drawn = draw_images(route.source, route.form, take, draw, route.found, limits)
+    containers = [
+        ContainerRef(
+            path=located.path, stamp=stamp_of(located.path, ()), label=located.archive.name, sha256=None, listed=False
+        )
+        for located in route.found
+    ]
+    return SourcePlan(
+        source=route.source,
+        take=take,
+        form=route.form.name,
+        packed="tars",
+        archives=(),
+        containers=tuple(containers),
+        candidates=drawn.candidates,
+        rejects=tuple(sorted({*drawn.rejects, *route.rejects})),
+        rules=RecordRules(masks=draw.masks, per_image=draw.per_image, seed=draw.seed, single=draw.single),
+        tars=drawn.facts,
+        missing=tuple(archive.name for archive in route.missing),
+    )
+
+
 def make_shards(sources: Iterable[SourcePlan], limits: Limits) -> tuple[ShardSpec, ...]:
-    """Cut each source's candidates into shards of bounded bytes and rows."""
+    """Cut each source's candidates into shards of bounded bytes and rows; a shard of a draw reads one tar only."""
     versions = library_versions()
     shards = []
     for source in sources:
-        for number, group in enumerate(_cut(source.candidates, limits)):
+        pieces = [source.candidates]
+        if source.take.draw:
+            pieces = [tuple(piece) for _, piece in groupby(source.candidates, lambda item: item.image.container)]
+        groups = (group for piece in pieces for group in _cut(piece, limits))
+        for number, group in enumerate(groups):
             shards.append(
                 ShardSpec(
                     name=f"{source.source.name}-{number:05d}",

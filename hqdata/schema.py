@@ -70,10 +70,13 @@ REASONS: dict[str, str] = {
     "not_an_image": "not JPEG, PNG or BMP, whatever the name says",
     "animated": "more than one frame",
     "too_many_pixels": "more pixels than the limit",
-    "truncated": "the pixels end early",
+    "truncated": "the pixels end early; of an archive: it does, and what lies before is used",
     "corrupt": "the pixels cannot be decoded",
     "unsupported_mode": "a pixel format that no rule covers",
     "size_mismatch": "image and mask differ in size",
+    "bad_record": "the annotation record cannot be read, or does not belong to its image",
+    "no_mask": "no mask of the image satisfies the draw's rule",
+    "bad_archive": "the archive has the right name, but cannot be listed or holds something else",
     "orientation_stuck": "the orientation tag sits where it cannot be neutralised",
 }
 

@@ -20,7 +20,8 @@ from hqdata.fsio.fault import fault_point
 from hqdata.limits import Limits
 from hqdata.schema import Record, Reject
 from hqdata.sources.layout import Candidate, MemberRef, reject
-from hqdata.sources.normalize import MaskRules, normalize_pair
+from hqdata.sources.normalize import MaskRules, NormalPair, normalize_pair
+from hqdata.sources.record import RecordRules, normalize_record
 from hqdata.store.writer import write_shard
 
 
@@ -33,7 +34,9 @@ class ContainerRef:
     """Changes whenever the file changes (:func:`hqdata.fetch.archive.stamp_of`)."""
     label: str
     sha256: str | None
-    """None for a folder."""
+    """None for a folder, and for a tar that a draw takes some members of."""
+    listed: bool = True
+    """False for a tar that need not be listed again: the plan knows where its members lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,7 @@ class ShardSpec:
     name: str
     candidates: tuple[Candidate, ...]
     containers: tuple[ContainerRef, ...]
-    rules: MaskRules
+    rules: MaskRules | RecordRules
     limits: Limits
     manifest_digest: str
     versions: tuple[tuple[str, str], ...]
@@ -134,7 +137,17 @@ def build_shard(spec: ShardSpec, folder: Path) -> ShardReport:
 
 def _read(spec: ShardSpec, ref: MemberRef) -> bytes:
     container = spec.containers[ref.container]
-    return kept_container(container.path, container.stamp, spec.limits).read(ref.member)
+    return kept_container(container.path, container.stamp, spec.limits, container.listed).read(ref.member)
+
+
+def _normalize(spec: ShardSpec, candidate: Candidate, image: bytes, mask: bytes | None) -> NormalPair:
+    """Bring image and mask, or image and record, together by the rules of their source."""
+    match spec.rules:
+        case RecordRules():
+            stem = candidate.sample_id.rpartition("/")[2]
+            return normalize_record(image, mask or b"", stem, spec.rules, spec.limits)
+        case MaskRules():
+            return normalize_pair(image, mask, spec.rules, spec.limits)
 
 
 def _record(spec: ShardSpec, candidate: Candidate, rejects: list[Reject]) -> Record | None:
@@ -145,7 +158,7 @@ def _record(spec: ShardSpec, candidate: Candidate, rejects: list[Reject]) -> Rec
         ref = candidate.mask or ref
         mask = _read(spec, candidate.mask) if candidate.mask else None
         ref, stage = candidate.image, "decode"
-        pair = normalize_pair(image, mask, spec.rules, spec.limits)
+        pair = _normalize(spec, candidate, image, mask)
     except DecodeError as error:
         if stage == "decode" and error.detail.startswith("mask:") and candidate.mask:
             ref = candidate.mask
@@ -161,7 +174,7 @@ def _record(spec: ShardSpec, candidate: Candidate, rejects: list[Reject]) -> Rec
         image_suffix=pair.image_suffix,
         mask=pair.mask,
         mask_suffix=pair.mask_suffix,
-        masks=None,
+        masks=pair.masks,
         width=pair.width,
         height=pair.height,
         image_sha256=pair.image_sha256,

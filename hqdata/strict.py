@@ -60,7 +60,9 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if origin in {Union, types.UnionType}:
         if value == UNKNOWN:
             return None
-        return _convert(next(arg for arg in args if arg is not types.NoneType), value, where)
+        # Beside a number, a text is one of the words that stand for themselves, such as "all".
+        words = [arg for arg in args if get_origin(arg) is Literal and isinstance(value, str)]
+        return _convert([*words, *(arg for arg in args if arg is not types.NoneType)][0], value, where)
     if origin is Literal:
         if value not in args:
             raise ManifestError(explain(f"{where} has no such choice", expected=" | ".join(args), got=repr(value)))

@@ -15,7 +15,7 @@ from hqdata.build import Built
 from hqdata.catalog import load_catalog
 from hqdata.demo.items import Item, make_item, specs
 from hqdata.demo.pack import pack_bundle, pack_folders, pack_official
-from hqdata.demo.restate import Mirrors, restate
+from hqdata.demo.restate import Mirrors, restate, restate_drawn
 from hqdata.demo.score import Row, score
 from hqdata.demo.spec import Spec
 from hqdata.demo.tars import scene_members, write_links, write_tar
@@ -39,6 +39,8 @@ class Demo:
     built: Built
     """Of the training collection."""
     evaluation: Built
+    control: Built | None
+    """SA-1B's draw, in miniature; None where the scale draws no scenes."""
     archives: Path
     manifests: Path
     sheet: Path
@@ -48,13 +50,13 @@ class Demo:
 
 
 def run_demo(out: Path, options: Options, *, scale: float = 1.0) -> Demo:
-    """Draw the archives into ``out/archives``, build ``out/collection`` and ``out/evaluation`` from them, look at both.
+    """Draw the archives into ``out/archives``; build ``out/collection``, ``out/evaluation``, ``out/control`` from them.
 
     What was planted for an audit to find is listed in ``out/planted.csv``. Collections that an earlier demo left there
     are replaced. ``scale`` shrinks the counts.
     """
     archives, manifests = out / "archives", out / "manifests"
-    for name in ("collection", "evaluation"):
+    for name in ("collection", "evaluation", "control"):
         if (out / name).exists() and not archives.is_dir():
             raise UsageError(explain(f"{out} holds a collection that is not the demo's", do="choose another --out"))
     draw_archives(out, workers=options.workers, progress=options.progress("drawings"), scale=scale)
@@ -62,6 +64,7 @@ def run_demo(out: Path, options: Options, *, scale: float = 1.0) -> Demo:
     demo = Demo(
         built=build_recipe("demo", out / "collection", own),
         evaluation=build_recipe("hq-eval", out / "evaluation", own),
+        control=build_recipe("sa1b-44k", out / "control", own) if scale >= 1 else None,
         archives=archives,
         manifests=manifests,
         sheet=out / "contact-sheet.png",
@@ -124,6 +127,8 @@ def draw_archives(
     finally:
         progress.finish()
     restate(load_catalog(), wanted, packed, out / "manifests", mirrors)
+    if scenes:
+        restate_drawn(load_catalog(), TARS, len(scenes), out / "manifests")
     write_truth(out / PLANTED, truth(wanted))
     return wanted
 

@@ -22,7 +22,16 @@ from hqdata.fetch.terms import Ask
 from hqdata.home import accepted_terms, default_archives, lock_file
 from hqdata.limits import DEFAULT, Limits
 from hqdata.manifest import Archive, Source
-from hqdata.plan import ArchiveFact, Plan, check_archive, find_routes, make_shards, plan_source, published_by
+from hqdata.pipelines.drawn import (
+    NO_CHOICE,
+    DrawOptions,
+    built_before,
+    drop_tars,
+    fetch_tars,
+    redraw,
+    require_tars,
+)
+from hqdata.plan import ArchiveFact, Plan, check_archive, find_routes, make_shards, plan_draw, plan_source, published_by
 from hqdata.recipe import Recipe
 from hqdata.sources.locate import ArchiveFolder, Route
 from hqdata.store.verify import verify
@@ -45,6 +54,7 @@ class Options:
     offline: bool = False
     workers: int = 1
     limits: Limits = DEFAULT
+    draw: DrawOptions = NO_CHOICE
     ask: Ask | None = None
     progress: Callable[[str], Progress] = field(default=lambda _unit: SilentProgress())
 
@@ -64,13 +74,19 @@ class Situation:
     routes: tuple[Route, ...]
 
     def missing(self) -> list[tuple[str, Archive]]:
-        """Archives to be fetched: owner and archive, each once."""
+        """Archives to be fetched: owner and archive, each once; without those of draws."""
         found: dict[tuple[str, str], tuple[str, Archive]] = {}
-        for route in self.routes:
+        for take, route in zip(self.recipe.take, self.routes, strict=True):
+            if take.draw:
+                continue
             for archive in route.missing:
                 owner = self.catalog.owner(archive, route.source.name)
                 found[owner, archive.name] = (owner, archive)
         return [found[key] for key in sorted(found)]
+
+    def drawn(self) -> list[Route]:
+        """Routes of draws: their tars come from the user's links, and a draw goes without those that do not come."""
+        return [route for take, route in zip(self.recipe.take, self.routes, strict=True) if take.draw]
 
     def owners(self) -> list[Source]:
         """Sources of the recipe, and the bundles that they are taken from: whose terms apply."""
@@ -89,9 +105,17 @@ def build_recipe(name: str, out: Path, options: Options) -> Built:
     with spool_folder(out) as spool:
         situation = survey(name, options, spool)
         accepted_terms().require(situation.owners(), options.accepted, options.ask)
-        if situation.missing() and not options.partial:
-            fetch_missing(situation, options)
-            situation = survey(name, options, spool)
+        held = None if options.replace else built_before(situation.recipe, situation.drawn(), out)
+        if held is not None:
+            require_intact(out, options)
+            # The last build may have been stopped while it deleted tars.
+            _drop_tars(situation, out, options)
+            return Built(folder=out, index=held, fresh=False, reused_shards=0)
+        if not options.partial:
+            fetched = fetch_missing(situation, options) if situation.missing() else []
+            if fetched + _fetch_tars(situation, options):
+                situation = survey(name, options, spool)
+        require_tars(situation.drawn(), options.folder)
         plan = make_plan(situation, options)
         rows = options.progress("samples")
         rows.start(f"building {name}", sum(len(spec.candidates) for spec in plan.shards))
@@ -108,7 +132,21 @@ def build_recipe(name: str, out: Path, options: Options) -> Built:
             rows.finish()
     require_intact(out, options)
     lock_first_uses(built, options)
+    _drop_tars(situation, out, options)
     return built
+
+
+def _drop_tars(situation: Situation, out: Path, options: Options) -> None:
+    if options.draw.drop:
+        drop_tars(situation.drawn(), out)
+
+
+def _fetch_tars(situation: Situation, options: Options) -> list[Path]:
+    """Fetch the tars of draws from the user's links, where there are any."""
+    if options.draw.links is None or options.offline:
+        return []
+    bar = options.progress("B")
+    return fetch_tars(situation.drawn(), options.draw.links, options.folder, options.limits, bar)
 
 
 @contextlib.contextmanager
@@ -124,7 +162,7 @@ def spool_folder(out: Path) -> Iterator[Path]:
 def survey(name: str, options: Options, spool: Path) -> Situation:
     """Choose forms and find archives; nothing is fetched or written."""
     catalog = load_catalog(options.manifests)
-    recipe = catalog.recipe(name)
+    recipe = redraw(catalog.recipe(name), options.draw)
     folder = ArchiveFolder(options.folder, options.limits, spool, options.progress("B"))
     prefer = options.prefer or recipe.prefer
     routes = find_routes(recipe, catalog, folder, known_hash, prefer)
@@ -186,14 +224,21 @@ def make_plan(situation: Situation, options: Options) -> Plan:
     """List, check and pair what is at hand."""
     facts: dict[Path, ArchiveFact] = {}
     folder = situation.folder
+    drawn = situation.drawn()
     for route in situation.routes:
         for located in route.found:
-            if not located.is_folder and located.path not in facts:
+            if not located.is_folder and located.path not in facts and route not in drawn:
                 facts[located.path] = check_archive(
                     located, folder, _published, locked_hash, unverified=options.unverified
                 )
     pairs = list(zip(situation.recipe.take, situation.routes, strict=True))
-    sources = [plan_source(take, route, facts, folder, options.limits) for take, route in pairs if route.found]
+    sources = [
+        plan_draw(take, take.draw, route, options.limits)
+        if take.draw
+        else plan_source(take, route, facts, folder, options.limits)
+        for take, route in pairs
+        if route.found
+    ]
     return Plan(
         recipe=situation.recipe,
         sources=tuple(sources),

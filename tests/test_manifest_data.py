@@ -367,3 +367,32 @@ def test_fss_names_are_questioned_in_the_open(catalog: Catalog) -> None:
         "{class}{n:10|[1-9]}",
     )
     assert len(bundle.open) == 2
+
+
+DRAWS = {
+    # recipe: (images, tars, skip, masks, per_image, evaluation)
+    "sa1b-44k": (44320, 8, 0, "uniform", 1, False),
+    "sa1b-44k-b": (44320, 8, 8, "uniform", 1, False),
+    "sa1b-44k-c": (44320, 8, 16, "uniform", 1, False),
+    "sa1b-eval": (1000, 2, 0, "uniform", 5, True),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_draws(catalog: Catalog, name: str) -> None:
+    recipe = catalog.recipe(name)
+    (take,) = recipe.take
+    draw = take.draw
+    assert draw is not None
+    assert (recipe.count, draw.tars, draw.skip, draw.masks, draw.per_image, draw.evaluation) == DRAWS[name]
+    assert (take.source, list(take.parts), draw.seed) == ("sa1b", ["all"], 44320)
+
+
+def test_sa1b_is_a_family_of_a_thousand_tars(catalog: Catalog) -> None:
+    family = catalog.source("sa1b").form("official").family
+    assert family is not None
+    assert (family.names[0], family.names[-1], len(family.names)) == ("sa_000000.tar", "sa_000999.tar", 1000)
+    assert family.size is not None
+    # The sum of 51 tars is on record, and 1,000 of them are about 11 TB.
+    assert abs(family.size - 576155235091 / 51) < 1e7
+    assert [name for name, form in real_forms(catalog) if form.family] == ["sa1b"]

@@ -30,6 +30,7 @@ class Thing:
     counts: dict[str, int | None] = field(default_factory=dict)
     share: float = 0.5
     on: bool = False
+    many: int | Literal["all", "none"] = 1
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,8 @@ class Thing:
     [
         ({"name": "a"}, Thing(name="a")),
         ({"name": "unknown"}, Thing(name="unknown")),
+        ({"name": "a", "many": 3}, Thing(name="a", many=3)),
+        ({"name": "a", "many": "all"}, Thing(name="a", many="all")),
         ({"name": "a", "size": 3, "on": True, "share": 0.25}, Thing(name="a", size=3, on=True, share=0.25)),
         ({"name": "a", "size": "unknown", "coding": "unknown"}, Thing(name="a", size=None, coding=None)),
         ({"name": "a", "coding": "alpha", "tags": ["x", "y"]}, Thing(name="a", coding="alpha", tags=("x", "y"))),
@@ -54,11 +57,13 @@ def test_a_right_table_becomes_a_thing(table: dict[str, Any], thing: Thing) -> N
     [
         ({}, ['a.toml: missing key "name"', 'add "name"']),
         ({"name": "a", "mirors": []}, ['a.toml: unknown key "mirors"', 'did you mean "mirrors"?']),
-        ({"name": "a", "xyz": 1}, ['a.toml: unknown key "xyz"', "one of: coding, counts, mirrors, name, on"]),
+        ({"name": "a", "xyz": 1}, ['a.toml: unknown key "xyz"', "one of: coding, counts, many, mirrors, name, on"]),
         ({"name": 3}, ["a.toml: name has the wrong type", "expected: str", "got:      3"]),
         ({"name": "a", "size": True}, ["a.toml: size has the wrong type", "expected: int", "got:      True"]),
         ({"name": "a", "size": 1.5}, ["a.toml: size has the wrong type", "expected: int"]),
         ({"name": "a", "size": "3"}, ["a.toml: size has the wrong type", "expected: int"]),
+        ({"name": "a", "many": 1.5}, ["a.toml: many has the wrong type", "expected: int"]),
+        ({"name": "a", "many": "some"}, ["a.toml: many has no such choice", "all | none", "'some'"]),
         ({"name": "a", "on": 1}, ["a.toml: on has the wrong type", "expected: bool"]),
         ({"name": "a", "on": "unknown"}, ["a.toml: on has the wrong type", "expected: bool"]),
         ({"name": "a", "coding": "gray"}, ["a.toml: coding has no such choice", "grey | alpha", "'gray'"]),

@@ -8,8 +8,9 @@ import typer
 from hqdata.build import Built
 from hqdata.cli.catalog import Archives, Manifests
 from hqdata.cli.collection import print_info
+from hqdata.cli.drawn import Links, Tars, draw_lines, draw_options, print_tars, tar_rows
 from hqdata.cli.fetch import AcceptTerms, Prefer, accepted_names, print_fetch_plan
-from hqdata.cli.show import Json, ask_terms, cell, console, print_json, print_table, progress_bars, size_text
+from hqdata.cli.show import Json, ask_terms, cell, choice, console, print_json, print_table, progress_bars, size_text
 from hqdata.errors import UsageError, explain
 from hqdata.fsio.atomic import free_bytes
 from hqdata.manifest import Coding, Frame
@@ -38,8 +39,20 @@ def build(
     workers: Workers = 1,
     plan: Annotated[bool, typer.Option("--plan", help="Say what the build would do; write nothing.")] = False,
     manifests: Manifests = None,
+    tars: Tars = None,
+    links: Links = None,
+    drop_archives: Annotated[
+        bool, typer.Option("--drop-archives", help="Delete each tar of a draw once the collection is verified.")
+    ] = False,
     images: Annotated[Path | None, typer.Option("--images", help="Your own images (instead of a recipe).")] = None,
-    masks: Annotated[Path | None, typer.Option("--masks", help="Your own masks; may be the same folder.")] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(
+            "--masks",
+            help="Your own masks; may be the same folder. With a draw, which masks of an image to take: "
+            "uniform, largest, whole or all.",
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of your own data in every sample id.")] = None,
     image_pattern: Annotated[str | None, typer.Option("--image-pattern", help="Such as {stem}_im.jpg.")] = None,
     mask_pattern: Annotated[str | None, typer.Option("--mask-pattern", help="Such as {stem}_gt.png.")] = None,
@@ -58,17 +71,18 @@ def build(
         archives=archives,
         manifests=tuple(manifests or ()),
         accepted=accepted_names(accept_terms),
-        prefer=_choice("--prefer", prefer, ("official", "bundle", None)),
+        prefer=choice("--prefer", prefer, ("official", "bundle", None)),
         partial=partial,
         unverified=unverified,
         replace=replace,
         offline=offline,
         workers=workers,
+        draw=draw_options(tars, None if recipe is None else masks, links, drop=drop_archives),
         ask=ask_terms,
         progress=progress_bars,
     )
     own = (images, masks, name)
-    if (recipe is None) == (None in own) or (recipe is not None and any(own)):
+    if (recipe is None and None in own) or (recipe is not None and (images or name)):
         raise UsageError(
             explain(
                 "give either a recipe or your own data", expected="RECIPE, or --images, --masks and --name together"
@@ -85,12 +99,12 @@ def build(
     if recipe is not None:
         built = build_recipe(recipe, out, options)
     else:
-        coding: Coding = _choice("--mask-coding", mask_coding, ("grey", "alpha", "instances"))
-        frame: Frame | None = _choice("--mask-frame", mask_frame, ("stored", "displayed", None))
+        coding: Coding = choice("--mask-coding", mask_coding, ("grey", "alpha", "instances"))
+        frame: Frame | None = choice("--mask-frame", mask_frame, ("stored", "displayed", None))
         assert images is not None and masks is not None and name is not None  # noqa: S101, PT018 - checked above
         built = build_own(
             images,
-            masks,
+            Path(masks),
             name,
             out,
             options,
@@ -102,12 +116,6 @@ def build(
     report(built, as_json=json)
 
 
-def _choice(option: str, value: Any, known: tuple[Any, ...]) -> Any:
-    if value not in known:
-        raise UsageError(explain(f"{option} {value!r}", expected=" or ".join(str(k) for k in known if k is not None)))
-    return value
-
-
 def report(built: Built, *, as_json: bool) -> None:
     """Print what a build made."""
     if as_json:
@@ -116,6 +124,8 @@ def report(built: Built, *, as_json: bool) -> None:
     print_info(built.index)
     size = size_text(sum(item["bytes"] for item in built.index["files"]))
     verb = "built and verified" if built.fresh else "already built, verified"
+    for line in draw_lines(built.index):
+        console().print(line)
     reused = f", {built.reused_shards} shards taken over" if built.fresh and built.reused_shards else ""
     console().print(f"{built.folder}: {built.index['rows']:,} samples, {size}, {verb}{reused}")
 
@@ -144,11 +154,14 @@ def print_plan(situation: Situation, options: Options, out: Path, *, as_json: bo
     free = free_bytes(out)
     if as_json:
         missing = [{"owner": owner, "archive": archive.name} for owner, archive in situation.missing()]
-        print_json({"parts": rows, "missing": missing, "collection_bytes": room, "bytes_free": free})
+        tars = [row for route in situation.drawn() for row in tar_rows(route)]
+        print_json({"parts": rows, "missing": missing, "tars": tars, "collection_bytes": room, "bytes_free": free})
         return
     columns = ("source", "part", "form", "expected#", "pairs#", "missing")
-    table = [[row[c.removesuffix("#")] if c != "missing" else ", ".join(row[c]) for c in columns] for row in rows]
+    table = [[row[c.removesuffix("#")] if c != "missing" else ", ".join(row[c][:8]) for c in columns] for row in rows]
     print_table(f"Plan of {situation.recipe.name}", columns, table)
+    for route in situation.drawn():
+        print_tars(route)
     if situation.missing():
         print_fetch_plan(situation.catalog, situation.missing(), options.folder, as_json=False)
     console().print(

@@ -1,5 +1,6 @@
 """``hqdata fetch``: download archives ahead of a build."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,12 +8,17 @@ import typer
 
 from hqdata.catalog import Catalog, load_catalog
 from hqdata.cli.catalog import Archives, Manifests
+from hqdata.cli.drawn import Links, Tars, draw_options, print_tars, tar_rows
 from hqdata.cli.show import Json, ask_terms, console, print_json, print_table, progress_bars, size_text
 from hqdata.errors import UsageError, explain
 from hqdata.fsio.atomic import free_bytes
 from hqdata.home import accepted_terms, default_archives
+from hqdata.limits import DEFAULT
 from hqdata.manifest import Archive, Source
+from hqdata.pipelines.drawn import NO_CHOICE, DrawOptions, fetch_tars, redraw
 from hqdata.pipelines.recipe import Options, fetch_archive
+from hqdata.sources.locate import ArchiveFolder, Route
+from hqdata.sources.tars import find_tars
 
 AcceptTerms = Annotated[
     list[str] | None,
@@ -45,24 +51,33 @@ def fetch(
     accept_terms: AcceptTerms = None,
     prefer: Prefer = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be fetched; fetch nothing.")] = False,
+    tars: Tars = None,
+    links: Links = None,
     manifests: Manifests = None,
     json: Json = False,
 ) -> None:
     """Fetch archives, verified against published hashes; an interrupted transfer is resumed.
 
-    Example: `hqdata fetch hqseg-44k --plan`, then `hqdata fetch samhq --accept-terms samhq`
+    Example: `hqdata fetch hqseg-44k --plan`, then `hqdata fetch samhq --accept-terms samhq`. The tars of a draw come
+    from your own file of links: `hqdata fetch sa1b-44k --links links.tsv --accept-terms sa1b`
     """
     catalog = load_catalog(manifests or ())
+    folder = archives or default_archives()
+    routes = _routes_of_draws(catalog, names, folder, draw_options(tars, None, links))
     wanted = [item for name in names for item in _wanted(catalog, name, prefer)]
     wanted = list({(owner, archive.name): (owner, archive) for owner, archive in wanted}.values())
-    folder = archives or default_archives()
     if plan:
-        print_fetch_plan(catalog, wanted, folder, as_json=json)
+        print_fetch_plan(catalog, wanted, folder, routes, as_json=json)
         return
-    owners = [catalog.source(owner) for owner, _ in wanted]
+    if links is None and any(route.missing for route in routes):
+        raise UsageError(
+            explain("the tars of a draw come from your own links", do="give your file of links with --links FILE")
+        )
+    owners = [*(catalog.source(owner) for owner, _ in wanted), *(route.source for route in routes)]
     accepted_terms().require(owners, accepted_names(accept_terms), ask_terms)
     options = Options(archives=folder, progress=progress_bars)
     paths = [fetch_archive(owner, archive, options) for owner, archive in wanted]
+    paths += fetch_tars(routes, links, folder, options.limits, progress_bars("B")) if links else []
     if json:
         print_json([{"archive": path.name, "path": str(path), "bytes": path.stat().st_size} for path in paths])
         return
@@ -70,12 +85,28 @@ def fetch(
     console().print(f"{len(paths)} archives, {size_text(total)}, in {folder}")
 
 
+def _routes_of_draws(catalog: Catalog, names: list[str], folder: Path, options: DrawOptions) -> list[Route]:
+    """Which tars the draws of the named recipes want, and where they are; options of draws need one."""
+    held = ArchiveFolder(folder, DEFAULT, folder)
+    recipes = [catalog.recipes[name] for name in names if name in catalog.recipes]
+    drawn = [redraw(recipe, options) for recipe in recipes if any(take.draw for take in recipe.take)]
+    if not drawn and options != NO_CHOICE:
+        raise UsageError(explain("nothing that is named draws from tars", do="leave out --tars and --links"))
+    return [
+        find_tars(catalog.source(take.source), take, take.draw, held)
+        for recipe in drawn
+        for take in recipe.take
+        if take.draw
+    ]
+
+
 def _wanted(catalog: Catalog, name: str, prefer: str | None) -> list[tuple[str, Archive]]:
     """Archives that a name stands for: a source's preferred form, a bundle's or weights' files, a recipe's sources."""
     if name in catalog.recipes:
         recipe = catalog.recipes[name]
         first = prefer or recipe.prefer
-        return [item for take in recipe.take for item in _of_source(catalog, catalog.source(take.source), first)]
+        takes = [take for take in recipe.take if not take.draw]
+        return [item for take in takes for item in _of_source(catalog, catalog.source(take.source), first)]
     return _of_source(catalog, catalog.source(name), prefer)
 
 
@@ -94,8 +125,18 @@ def _of_source(catalog: Catalog, source: Source, prefer: str | None) -> list[tup
     return [(catalog.owner(archive, source.name), archive) for archive in catalog.archives(source, forms[0])]
 
 
-def print_fetch_plan(catalog: Catalog, wanted: list[tuple[str, Archive]], folder: Path, *, as_json: bool) -> None:
-    """Print what will be fetched, how large, from where, under which terms, and the room it needs."""
+def print_fetch_plan(
+    catalog: Catalog, wanted: list[tuple[str, Archive]], folder: Path, routes: Sequence[Route] = (), *, as_json: bool
+) -> None:
+    """Print what will be fetched, how large, from where, under which terms, and the room it needs.
+
+    Args:
+        catalog: for the terms.
+        wanted: archives and their owners.
+        folder: where they go.
+        routes: of draws, whose tars come from the user's links.
+        as_json: print JSON.
+    """
     rows: list[dict[str, Any]] = []
     for owner, archive in wanted:
         source = catalog.source(owner)
@@ -117,7 +158,14 @@ def print_fetch_plan(catalog: Catalog, wanted: list[tuple[str, Archive]], folder
     unknown = sum(size is None for size in left)
     free = free_bytes(folder)
     if as_json:
-        print_json({"archives": rows, "bytes_to_fetch": known, "of_unknown_size": unknown, "bytes_free": free})
+        tars = [row for route in routes for row in tar_rows(route)]
+        figures: dict[str, Any] = {"bytes_to_fetch": known, "of_unknown_size": unknown, "bytes_free": free}
+        print_json({"archives": rows, **figures, **({"tars": tars} if routes else {})})
+        return
+    for route in routes:
+        print_tars(route)
+    if not rows:
+        console().print(f"{size_text(free)} free in {folder}")
         return
     print_table(
         "To fetch",

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hqdata.cli.progress import DownloadBar
+from hqdata.errors import UsageError, explain
 from hqdata.fetch.progress import Progress, SilentProgress
 from hqdata.manifest import Source
 
@@ -65,6 +66,13 @@ def size_text(count: int | None) -> str:
             break
         size /= 1000
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
+
+
+def choice(option: str, value: Any, known: Sequence[Any]) -> Any:
+    """The value of an option, if it is one of those known; UsageError names them otherwise."""
+    if value not in known:
+        raise UsageError(explain(f"{option} {value!r}", expected=" or ".join(str(k) for k in known if k is not None)))
+    return value
 
 
 def progress_bars(unit: str) -> Progress:

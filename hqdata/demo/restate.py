@@ -62,6 +62,42 @@ def restate(
     _write(folder / "recipes" / "demo.toml", demo)
 
 
+def restate_drawn(catalog: Catalog, tars: int, scenes: int, folder: Path) -> None:
+    """Write SA-1B's manifest and the recipe ``sa1b-44k`` for drawn tars: three quarters of their scenes are drawn.
+
+    Args:
+        catalog: the real manifests.
+        tars: how many were packed, numbered from 0.
+        scenes: how many they hold together.
+        folder: as of :func:`restate`.
+    """
+    source = catalog.source("sa1b")
+
+    def form(item: Form) -> Form:
+        family = item.family and replace(item.family, count=tars, size=None, evaluation=())
+        annotated = tuple(replace(layout, count=scenes) for layout in item.annotated)
+        return replace(item, family=family, annotated=annotated, open=())
+
+    drawn = replace(
+        source,
+        title=f"{source.title} (drawn stand-in)",
+        terms=TERMS,
+        parts={key: Part(title=f"{part.title} (drawn)", count=scenes) for key, part in source.parts.items()},
+        forms=tuple(form(item) for item in source.forms),
+        errata=(),
+        open=(),
+        synthetic=True,
+    )
+    recipe = catalog.recipe("sa1b-44k")
+    take = tuple(
+        replace(t, parts=dict.fromkeys(t.parts, scenes * 3 // 4), draw=t.draw and replace(t.draw, tars=tars))
+        for t in recipe.take
+    )
+    title = f"{recipe.title} (drawn stand-in)"
+    _write(folder / "sources" / "sa1b.toml", drawn)
+    _write(folder / "recipes" / "sa1b-44k.toml", replace(recipe, take=take, title=title, synthetic=True))
+
+
 def _removed(spec: Spec) -> bool:
     """Whether an item has no mask and no erratum that gives it an empty one."""
     return spec.source == "dut-omron" and spec.erratum == "unlabelled"

@@ -13,11 +13,12 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from hqdata.errors import DownloadError, explain
+from hqdata.errors import DownloadError, Refused, explain
 from hqdata.fetch.partial import Origin
 from hqdata.limits import MIB, Limits
 
 PAGE_BYTES = MIB
+_PAGE_TYPES = {"text/html", "application/xhtml+xml", "application/xml", "text/xml"}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -88,9 +89,8 @@ def check_status(response: httpx.Response, url: str, *, resuming: bool) -> None:
     status = response.status_code
     if status in {200, 206}:
         return
-    error = DownloadError(
-        explain(f"{url} was refused", expected="status 200 or 206", got=f"{status} {response.reason_phrase}")
-    )
+    kind = Refused if status in {401, 403, 410} else DownloadError
+    error = kind(explain(f"{url} was refused", expected="status 200 or 206", got=f"{status} {response.reason_phrase}"))
     if status == 416 and resuming:
         raise StartOver(error)
     raise Again(error) if status in {408, 429} or status >= 500 else error
@@ -159,9 +159,9 @@ def chunks(response: httpx.Response, limits: Limits) -> Iterator[bytes]:
 
 
 def is_page(response: httpx.Response) -> bool:
-    """Whether the answer calls itself a web page."""
+    """Whether the answer calls itself a web page, or the XML in which storage hosts put their errors."""
     kind: str = response.headers.get("content-type", "")
-    return kind.partition(";")[0].strip().lower() in {"text/html", "application/xhtml+xml"}
+    return kind.partition(";")[0].strip().lower() in _PAGE_TYPES
 
 
 def page_text(response: httpx.Response, limits: Limits) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from hqdata.errors import ArchiveError, Truncated, UnsafeArchive, explain
-from hqdata.fetch.containers import Container, Folder, Tar, Zip
+from hqdata.fetch.containers import Container, Folder, Tar, UnlistedTar, Zip
 from hqdata.fetch.member import Member
 from hqdata.fsio.atomic import atomic_file
 from hqdata.limits import DEFAULT, Limits
@@ -63,9 +63,12 @@ def _not_an_archive(path: Path, head: bytes) -> str:
 
 
 @lru_cache(maxsize=32)
-def kept_container(path: Path, stamp: str, limits: Limits) -> Container:  # noqa: ARG001
-    """Open a container once a process; another ``stamp`` (:func:`stamp_of`) opens it anew."""
-    return open_container(path, limits)
+def kept_container(path: Path, stamp: str, limits: Limits, listed: bool = True) -> Container:  # noqa: ARG001
+    """Open a container once a process; another ``stamp`` (:func:`stamp_of`) opens it anew.
+
+    A tar whose members are known by their offsets need not be ``listed`` once more.
+    """
+    return open_container(path, limits) if listed else UnlistedTar(path, limits)
 
 
 def stamp_of(path: Path, members: tuple[Member, ...]) -> str:

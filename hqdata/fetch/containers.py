@@ -1,5 +1,6 @@
 """Folders, zips and tars as one thing: members that can be listed, and read in any order."""
 
+import itertools
 import lzma
 import os
 import stat
@@ -117,6 +118,17 @@ class Zip:
         return data
 
 
+def first_names(path: Path, count: int) -> list[str]:
+    """Names of the first members of a plain tar, without reading on; fewer where it ends or is damaged."""
+    names: list[str] = []
+    try:
+        with tarfile.open(path, "r:", errors="surrogateescape") as archive:
+            names += (plain_name(info.name) for info in itertools.islice(archive, count))
+    except _DAMAGE:
+        pass
+    return names
+
+
 def _zip_name(info: zipfile.ZipInfo) -> str:
     """Read a name without the UTF-8 flag as UTF-8 all the same where it is: many zip tools forget the flag."""
     if info.flag_bits & _UTF8_FLAG:
@@ -127,12 +139,47 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
         return info.orig_filename
 
 
-class Tar:
-    """A plain tar; members are read by their offset."""
+class UnlistedTar:
+    """A plain tar whose members are known from an earlier listing; they are read by their offset."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path, self._limits = path, limits
-        members = []
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._file)
+        self.members: tuple[Member, ...] = ()
+
+    def read(self, member: Member) -> bytes:
+        """Bytes of one member; see :class:`Container`."""
+        check_size(member, self._limits)
+        data = os.pread(self._file, member.size, member.key)
+        if len(data) != member.size:
+            raise DecodeError("corrupt_member", f"{len(data):,} of {member.size:,} bytes")
+        return data
+
+
+class Tar(UnlistedTar):
+    """A plain tar.
+
+    Unless it has to be ``whole``, one that is cut short holds what lies before the cut, and ``cut`` says why.
+    """
+
+    def __init__(self, path: Path, limits: Limits, *, whole: bool = True) -> None:
+        super().__init__(path, limits)
+        self.cut = ""
+        members: list[Member] = []
+        try:
+            self._list(members)
+        except Truncated as error:
+            size = path.stat().st_size
+            members = [member for member in members if member.key + member.size <= size]
+            if whole or not members:
+                raise
+            self.cut = str(error)
+        self.members = checked_members(members, path, limits)
+
+    def _list(self, members: list[Member]) -> None:
+        """Add members one by one, so that those before a cut are known, and check how the tar ends."""
+        path, limits = self._path, self._limits
         try:
             with tarfile.open(path, "r:", errors="surrogateescape") as archive:
                 for info in archive:
@@ -147,10 +194,7 @@ class Tar:
                 end = archive.offset
         except _DAMAGE as error:
             raise Truncated(explain(f"{path} is cut short or damaged", got=error, do="fetch it again")) from error
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        weakref.finalize(self, os.close, self._file)
         self._check_end(end)
-        self.members = checked_members(members, path, limits)
 
     def _check_end(self, end: int) -> None:
         """A tar cut between two members, or with a hole of zeros, reads short without an error: its end tells."""
@@ -165,11 +209,3 @@ class Tar:
                     )
                 )
             end += len(rest)
-
-    def read(self, member: Member) -> bytes:
-        """Bytes of one member; see :class:`Container`."""
-        check_size(member, self._limits)
-        data = os.pread(self._file, member.size, member.key)
-        if len(data) != member.size:
-            raise DecodeError("corrupt_member", f"{len(data):,} of {member.size:,} bytes")
-        return data

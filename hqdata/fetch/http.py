@@ -36,6 +36,8 @@ _PAGES = 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
     url: str
+    name: str
+    """What messages, logs and files call the URL."""
     part: Part
     size: int | None
     sha256: str | None
@@ -55,6 +57,7 @@ def download(
     progress: Progress = SILENT,
     client: httpx.Client | None = None,
     on_page: PageReader | None = None,
+    alias: str | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Fetched:
     """Fetch a URL to ``destination``, unless it is there already; resumes what an earlier run left.
@@ -68,6 +71,7 @@ def download(
         progress: told of the bytes as they come.
         client: used instead of an own one, and left open.
         on_page: reads a web page that comes instead of the file and says where to go on.
+        alias: stands for the URL in the part's name and sidecar, so that another URL of the same file goes on with it.
         pause: waits between attempts.
 
     Raises:
@@ -77,17 +81,19 @@ def download(
         DiskFull: the file does not fit.
     """
     answers.check_hop(None, url)
+    name = alias or url
     destination.parent.mkdir(parents=True, exist_ok=True)
-    if found := already_there(destination, url=url, size=size, sha256=sha256, progress=progress):
+    if found := already_there(destination, url=name, size=size, sha256=sha256, progress=progress):
         return found
     if destination.exists():
         log.warning("%s is not the published file; fetching it again", destination)
-    part = Part(url, destination)
+    part = Part(name, destination)
     with part.alone() as waited, _client_or_own(client, limits) as http:
-        if waited and (found := already_there(destination, url=url, size=size, sha256=sha256, progress=progress)):
+        if waited and (found := already_there(destination, url=name, size=size, sha256=sha256, progress=progress)):
             return found
         job = _Job(
             url=url,
+            name=name,
             part=part,
             size=size,
             sha256=sha256,
@@ -116,14 +122,14 @@ def _publish(job: _Job, page: bool) -> Fetched:
     """Check the whole part and rename it; ``page`` says that the server called it a web page."""
     part = job.part
     try:
-        fetched = check_file(part.path, url=job.url, size=job.size, sha256=job.sha256, progress=job.progress)
+        fetched = check_file(part.path, url=job.name, size=job.size, sha256=job.sha256, progress=job.progress)
     except ChecksumMismatch as error:
         part.discard()
         if page:
-            raise answers.page_error(job.url, "") from error
+            raise answers.page_error(job.name, "") from error
         raise
     part.publish()
-    return Fetched(path=part.destination, size=fetched.size, sha256=fetched.sha256, url=job.url)
+    return Fetched(path=part.destination, size=fetched.size, sha256=fetched.sha256, url=job.name)
 
 
 def _attempts(job: _Job, pause: Callable[[float], None]) -> bool:
@@ -141,7 +147,7 @@ def _attempts(job: _Job, pause: Callable[[float], None]) -> bool:
             if tries >= job.limits.attempts:
                 raise again.error from again.__cause__
             wait = min(2.0 ** (tries - 1), LONGEST_PAUSE)
-            log.info("attempt %d of %s failed, %d bytes kept, again in %.0f s: %s", tries, job.url, kept, wait, again)
+            log.info("attempt %d of %s failed, %d bytes kept, again in %.0f s: %s", tries, job.name, kept, wait, again)
         pause(wait)
 
 
@@ -160,10 +166,10 @@ def _attempt(job: _Job) -> bool:
     except Stalled as error:
         raise Again(_slow(job)) from error
     except httpx.TransportError as error:
-        text = explain(f"no answer from {job.url}", got=f"{type(error).__name__}: {error}", do="try again later")
+        text = explain(f"no answer from {job.name}", got=f"{type(error).__name__}: {error}", do="try again later")
         raise Again(DownloadError(text)) from error
     except httpx.InvalidURL as error:
-        raise DownloadError(explain(f"not a valid URL on the way from {job.url}", got=error)) from error
+        raise DownloadError(explain(f"not a valid URL on the way from {job.name}", got=error)) from error
 
 
 @contextlib.contextmanager
@@ -180,17 +186,17 @@ def _answer(job: _Job, headers: dict[str, str]) -> Iterator[httpx.Response]:
             here = str(response.url)
             url = job.on_page(answers.page_text(response, job.limits), here)
             answers.check_hop(here, url)
-    raise DownloadError(explain(f"{job.url} leads from page to page, never to the file", got=url))
+    raise DownloadError(explain(f"{job.name} leads from page to page, never to the file", got=url))
 
 
 def _accept(job: _Job, response: httpx.Response, offset: int, origin: Origin | None) -> tuple[int, Origin]:
     """Decide where the bytes of a response go: at ``offset`` of the part, or into a new one."""
-    answers.check_status(response, job.url, resuming=offset > 0)
-    answers.check_coding(response, job.url)
+    answers.check_status(response, job.name, resuming=offset > 0)
+    answers.check_coding(response, job.name)
     if response.status_code == 206:
-        start, arriving = offset, answers.continuation(response, job.url, offset, origin)
+        start, arriving = offset, answers.continuation(response, job.name, offset, origin)
     else:
-        start, arriving = 0, answers.beginning(response, job.url)
+        start, arriving = 0, answers.beginning(response, job.name)
         _refuse_page(job, response, arriving.size)
     if job.size is not None and arriving.size is not None and arriving.size != job.size:
         _give_up(job, job.size, arriving.size)
@@ -201,12 +207,12 @@ def _refuse_page(job: _Job, response: httpx.Response, arriving: int | None) -> N
     """A page is let through only where its size lets one hope that it is the file under a wrong label."""
     wanted = job.part.destination.suffix.lower() in {".html", ".htm"}
     if answers.is_page(response) and not wanted and (job.size is None or arriving != job.size):
-        raise answers.page_error(job.url, answers.page_text(response, job.limits))
+        raise answers.page_error(job.name, answers.page_text(response, job.limits))
 
 
 def _give_up(job: _Job, expected: int, got: int) -> NoReturn:
     job.part.discard()
-    raise mismatch(job.url, "size", f"{expected:,} bytes", f"{got:,} bytes")
+    raise mismatch(job.name, "size", f"{expected:,} bytes", f"{got:,} bytes")
 
 
 def _receive(job: _Job, response: httpx.Response, start: int, origin: Origin) -> None:
@@ -237,13 +243,13 @@ def _receive(job: _Job, response: httpx.Response, start: int, origin: Origin) ->
 
 def _slow(job: _Job) -> DownloadError:
     budget = f"{job.limits.stall_bytes:,} bytes in {job.limits.stall_seconds:g} s"
-    return DownloadError(explain(f"{job.url} is too slow", expected=f"at least {budget}", do="try again later"))
+    return DownloadError(explain(f"{job.name} is too slow", expected=f"at least {budget}", do="try again later"))
 
 
 def _short(job: _Job, total: int | None, got: int, why: str) -> Truncated:
     return Truncated(
         explain(
-            f"the transfer of {job.url} ended early",
+            f"the transfer of {job.name} ended early",
             expected=f"{total:,} bytes" if total is not None else "an end that the server marks",
             got=f"{got:,} bytes{why}",
             did=f"kept what came in {job.part.path}",

@@ -41,21 +41,22 @@ def decode(code: Mapping[str, Any]) -> UInt8Array:
     with _QUIET, warnings.catch_warnings():
         # pycocotools hands its result over in the way of NumPy 1, of which NumPy 2 warns.
         warnings.simplefilter("ignore", DeprecationWarning)
-        pixels: UInt8Array = coco.decode(_raw(code))
+        pixels: UInt8Array = coco.decode(raw(code))
     return np.ascontiguousarray(pixels)
 
 
 def area(code: Mapping[str, Any]) -> int:
     """Number of foreground pixels."""
-    return int(coco.area(_raw(code)))
+    return int(coco.area(raw(code)))
 
 
 def box(code: Mapping[str, Any]) -> tuple[int, int, int, int]:
     """Left, top, width, height in pixels; zeros where the mask is empty."""
-    left, top, width, height = (int(value) for value in coco.toBbox(_raw(code)))
+    left, top, width, height = (int(value) for value in coco.toBbox(raw(code)))
     return left, top, width, height
 
 
-def _raw(code: Mapping[str, Any]) -> dict[str, Any]:
+def raw(code: Mapping[str, Any]) -> dict[str, Any]:
+    """Code in the form that pycocotools takes: ``counts`` as bytes."""
     counts = code["counts"]
     return {"size": list(code["size"]), "counts": counts.encode("ascii") if isinstance(counts, str) else counts}

@@ -18,6 +18,7 @@ from hqdata.fetch.progress import SILENT, Progress
 from hqdata.fsio.digest import digest_of, sha256_file
 from hqdata.limits import Limits
 from hqdata.manifest import Archive, Form, PartLayout, Source
+from hqdata.schema import Reject
 from hqdata.sources.layout import MemberRef, compile_pattern, pair_members
 
 _DEPTH = 2
@@ -44,6 +45,8 @@ class Route:
     parts: tuple[str, ...]
     found: tuple[Located, ...]
     missing: tuple[Archive, ...]
+    rejects: tuple[Reject, ...] = ()
+    """Files that have an archive's name and are something else."""
 
 
 class ArchiveFolder:

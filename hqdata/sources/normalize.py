@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from hqdata.sources.decode import image_flags, open_image
 from hqdata.sources.mask_coding import CodedMask, Coding, encode_mask, pixels_digest, read_mask, value_flags
 from hqdata.sources.orientation import neutralise, to_display, to_stored
 
-__all__ = ["Frame", "MaskRules", "NormalPair", "normalize_pair", "pixels_digest"]
+__all__ = ["Frame", "MaskRules", "NormalPair", "naming", "normalize_pair", "pixels_digest"]
 
 Frame = Literal["stored", "displayed", "unknown"]
 
@@ -40,9 +40,11 @@ class NormalPair:
     image: bytes
     """The source's bytes, orientation tag neutralised."""
     image_suffix: str
-    mask: bytes
-    """8-bit grey PNG or BMP, height and width of the image."""
+    mask: bytes | None
+    """8-bit grey PNG or BMP, height and width of the image; None where ``masks`` holds run-length codes."""
     mask_suffix: str
+    masks: tuple[dict[str, Any], ...] | None = None
+    """Run-length codes with their attributes, of an image with many masks."""
     width: int
     height: int
     image_sha256: str
@@ -50,7 +52,7 @@ class NormalPair:
     mask_sha256: str | None
     """Of the original bytes; None where there was no mask."""
     pixels_sha256: str
-    """Of the mask's values, see :func:`pixels_digest`."""
+    """Of the mask's values, see :func:`pixels_digest`; of the canonical JSON of ``masks``."""
     flags: tuple[str, ...]
     """Sorted words of :data:`hqdata.schema.FLAGS`."""
 
@@ -69,7 +71,7 @@ def normalize_pair(
     Raises:
         DecodeError: the detail starts with ``image:`` or ``mask:``; size_mismatch names both sizes instead.
     """
-    with _naming("image"):
+    with naming("image"):
         stored, tag = neutralise(image, limits)
         decoded = open_image(stored, limits, pixels=False)
     width, height = decoded.size
@@ -81,7 +83,7 @@ def normalize_pair(
         flags.add("mask_absent")
         mask_bytes, mask_suffix = encode_mask(values), ".png"
     else:
-        with _naming("mask"):
+        with naming("mask"):
             untagged, mask_tag = neutralise(mask, limits)
             coded = read_mask(untagged, rules.coding, limits)
         values = _place(coded.values, mask_tag, tag, (height, width), rules.frame, flags)
@@ -102,7 +104,7 @@ def normalize_pair(
 
 
 @contextmanager
-def _naming(side: str) -> Iterator[None]:
+def naming(side: str) -> Iterator[None]:
     """Say in a decode error which of the two files failed."""
     try:
         yield

@@ -70,7 +70,7 @@ def _batches(records: Iterable[Record], batch_bytes: int) -> Iterator[list[Recor
     held = 0
     for record in records:
         batch.append(record)
-        held += len(record.image) + len(record.mask or b"")
+        held += len(record.image) + len(record.mask or b"") + sum(len(code["counts"]) for code in record.masks or ())
         if held >= batch_bytes or len(batch) == _BATCH_ROWS:
             yield batch
             batch, held = [], 0
