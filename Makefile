@@ -14,7 +14,9 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("hqdata needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
+# Its metadata asks for torchvision, which only a part of it needs that no test reaches.
+	$(BIN)/python -m pip install --quiet --no-deps segment-anything-hq==0.3
 	touch $@
 
 demo: $(READY) ## Draw small stand-ins of the sources, build, query and audit them (under 3 minutes)
@@ -47,6 +49,7 @@ benchmark: $(READY) ## Measure speed and the audit's recall and precision, side 
 	$(BIN)/python benchmarks/suspects.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/degrade.py
+	$(BIN)/python benchmarks/encoder.py
 
 clean: ## Remove what the other commands made
 	rm -rf $(VENV) .work build demo *.egg-info

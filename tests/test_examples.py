@@ -17,6 +17,8 @@ def examples(name: str) -> list[doctest.DocTest]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of(name):
+    if name.startswith("hqdata.training."):
+        pytest.importorskip("torch")
     for test in examples(name):
         result = doctest.DocTestRunner().run(test)
         assert result.failed == 0, f"{test.name}: {result.failed} of {result.attempted} examples fail"
