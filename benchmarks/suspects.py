@@ -46,7 +46,7 @@ from hqdata.demo.items import jpeg
 from hqdata.engine.local import run_local
 from hqdata.schema import Record
 from hqdata.store.index import FORMAT, content_digest
-from hqdata.store.reader import Collection
+from hqdata.store.reader import Collection, Sample
 from hqdata.store.writer import file_row, publish, write_rejects, write_shard
 
 REAL: dict[str, tuple[str, str]] = {
@@ -84,8 +84,8 @@ def real_pair(paths: tuple[str, Path, Path]) -> Pair | None:
 
 
 def measured(sample_id: str, image: bytes, mask: UInt8Array) -> Pair:
-    row = as_row(sample_id, image, mask)
-    return Pair(sample_id, image, mask, next(sample_rows(row)), next(sample_looks(row)))
+    sample = Sample(as_row(sample_id, image, mask))
+    return Pair(sample_id, image, mask, next(sample_rows(sample)), next(sample_looks(sample)))
 
 
 def as_row(sample_id: str, image: bytes, mask: UInt8Array) -> dict[str, Any]:

@@ -22,18 +22,24 @@ __version__ = "0.1.0"
 __all__ = ["open", "sql", "connect"]
 
 
-def open(folder: "str | PathLike[str]") -> "Collection":  # noqa: A001 - `hqdata.open` reads as it should
-    """Open a finished collection.
+def open(path: "str | PathLike[str]") -> "Collection":  # noqa: A001 - `hqdata.open` reads as it should
+    """Open a finished collection, or a split of one, which is read like a collection of its own.
 
     Args:
-        folder: what ``hqdata build`` wrote.
+        path: the folder that ``hqdata build`` wrote, or a file ``NAME.split.json``.
+
+    Returns:
+        A :class:`hqdata.store.view.SplitView` for a split.
 
     Raises:
-        StoreCorrupt: the folder is no finished collection, or differs from its index.
+        StoreCorrupt: it is no finished collection or no intact split, or differs from its index; or the split's
+            collection does not lie where it says (``hqdata.open(FOLDER).split(PATH)`` says where).
     """
     from hqdata.store.reader import Collection  # noqa: PLC0415 - `import hqdata` stays light
+    from hqdata.store.split import is_split  # noqa: PLC0415
+    from hqdata.store.view import open_view  # noqa: PLC0415
 
-    return Collection(Path(folder))
+    return open_view(Path(path)) if is_split(Path(path)) else Collection(Path(path))
 
 
 def sql(
@@ -44,11 +50,12 @@ def sql(
 ) -> "pa.Table":
     """Answer one SELECT over the tables of one or more collections.
 
-    They are ``samples`` and ``rejects``; ``stats`` once computed; ``duplicates``, ``leaks``, ``suspects`` once audited.
+    They are ``samples`` and ``rejects``; ``stats`` once computed; ``duplicates``, ``leaks``, ``suspects`` once audited;
+    ``splits`` where one is given.
 
     Args:
         text: the statement.
-        collections: collections or their folders, told apart by the column ``collection``.
+        collections: collections or splits, or their paths, told apart by the column ``collection``.
         attach: own tables: name to CSV, TSV or Parquet file.
         limits: time, memory, rows; :class:`hqdata.limits.QueryLimits`.
 

@@ -24,11 +24,13 @@ from hqdata.plan import Plan, SourcePlan, library_versions
 from hqdata.recipe import Draw
 from hqdata.reuse import adopt_shards
 from hqdata.shard import ShardReport, ShardSpec, arrow_path, build_shard, finished_shard
+from hqdata.sources.listing import LISTING, write_listing
 from hqdata.store.index import FORMAT, INDEX, content_digest, index_bytes, read_index, unfinished
 from hqdata.store.writer import REJECTS, file_row, publish, write_dataset_files, write_rejects
 
 OnRows = Callable[[int], None]
 _TRIES = 3
+_REPLACED = "-replaced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ def build_collection(
     workers: int = 1,
     partial: bool = False,
     replace: bool = False,
+    grow: bool = False,
     on_rows: OnRows = lambda _: None,
 ) -> Built:
     """Build a plan into ``out``.
@@ -58,7 +61,8 @@ def build_collection(
         out: the collection's folder; it must not exist, or hold this very collection, or ``replace`` must be set.
         workers: processes; the bytes do not depend on it.
         partial: whether counts may differ from the recipe's.
-        replace: whether another collection in ``out`` may be replaced.
+        replace: whether a collection in ``out`` may be replaced.
+        grow: the same, but this very collection is left as it is.
         on_rows: is told how many candidates were dealt with.
 
     Raises:
@@ -72,16 +76,16 @@ def build_collection(
     if not ids:
         raise UsageError(explain(f"no sample of {plan.recipe.name} is at hand", do="see `hqdata build --plan`"))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with locked(out.parent / f".{out.name}.hqdata-lock"):
+    with locked(_lock_of(out)):
         tries = 0
         while True:
-            there = _already_there(plan, out, partial=partial, replace=replace)
+            there = _already_there(plan, out, partial=partial, replace=replace, grow=grow)
             if there is not None:
                 # A build that was killed after its last rename has left its folder.
                 shutil.rmtree(partial_folder(plan, out), ignore_errors=True)
                 return there
             try:
-                return _build(plan, out, workers, partial, replace, on_rows)
+                return _build(plan, out, workers, partial, replace or grow, on_rows)
             except FileNotFoundError:
                 # Where the lock is a no-op, a faster builder of the same plan may have published and cleared up.
                 tries += 1
@@ -89,7 +93,11 @@ def build_collection(
                     raise
 
 
-def _already_there(plan: Plan, out: Path, *, partial: bool, replace: bool) -> Built | None:
+def _lock_of(out: Path) -> Path:
+    return out.parent / f".{out.name}.hqdata-lock"
+
+
+def _already_there(plan: Plan, out: Path, *, partial: bool, replace: bool, grow: bool) -> Built | None:
     """The finished collection in ``out`` if it is the plan's; None if ``out`` is free."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
@@ -110,7 +118,7 @@ def _already_there(plan: Plan, out: Path, *, partial: bool, replace: bool) -> Bu
     allowed = partial or {row["source"] for row in index["shortfall"]} <= drawn_sources(plan.recipe)
     if same and not replace and allowed:
         return Built(folder=out, index=index, fresh=False, reused_shards=len(held))
-    if not replace:
+    if not replace and not grow:
         raise UsageError(
             explain(
                 f"{out} holds another collection",
@@ -195,6 +203,9 @@ def _finish(plan: Plan, folder: Path, reports: list[ShardReport], partial: bool)
     write_dataset_files(folder, plan.recipe.title, shards)
     small = [REJECTS, "dataset_info.json", "state.json"]
     tars = _tars(plan)
+    if tars:
+        write_listing(folder, (row for source in plan.sources for row in source.listed))
+        small.append(LISTING)
     return {
         "format": FORMAT,
         "recipe": {
@@ -268,13 +279,34 @@ def _draw_row(plan: SourcePlan, draw: Draw) -> dict[str, Any]:
     return {**asdict(draw), "size": plan.take.count, "from": tars, "missing": list(plan.missing)}
 
 
+def recover(out: Path) -> bool:
+    """Put a collection back that stood aside for another one when a build was killed; whether there was one.
+
+    For draws only: nothing but that collection may hold the images of tars that are gone. Other builds go on from their
+    finished shards.
+    """
+    if out.exists() or not _aside(out):
+        return False
+    with locked(_lock_of(out)):
+        aside = _aside(out)
+        if out.exists() or not aside:
+            return False
+        aside[0].rename(out)
+    return True
+
+
+def _aside(out: Path) -> list[Path]:
+    """Finished collections that stand aside; one at most, as the next build puts it back or removes it."""
+    return [path.parent for folder in unfinished(out) for path in sorted(folder.glob(f"*{_REPLACED}/{INDEX}"))]
+
+
 def _swap(folder: Path, out: Path, index: dict[str, Any], replace: bool) -> None:
     """Give the finished folder its name; with ``replace`` an old collection steps aside first.
 
     It steps into the folder of the unfinished build, which goes last: no other name is ever taken or removed.
     """
     if replace and out.exists() and not _holds(out, index):
-        out.rename(folder.with_name(f"{folder.name}-replaced"))
+        out.rename(folder.with_name(f"{folder.name}{_REPLACED}"))
     if not publish(folder, out, index) and read_index(out)["content_digest"] != index["content_digest"]:
         raise StoreCorrupt(explain(f"another process published another collection to {out}", did="it was left alone"))
 

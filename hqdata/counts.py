@@ -52,8 +52,10 @@ def count_parts(
         pairs: ids of all candidates.
         samples: ids of those that became samples.
     """
-    held = set(samples)
-    excuses = set[str]().union(*(excused_ids(source) for source in sources)) - held
+    held, drawn = set(samples), drawn_sources(recipe)
+    # A draw wants few of a source's samples: one that an erratum names is hardly ever among them.
+    whole = [source for source in sources if source.name not in drawn]
+    excuses = set[str]().union(*(excused_ids(source) for source in whole)) - held
     by_part = [Counter(_part_of(sample_id) for sample_id in ids) for ids in (pairs, held, excuses)]
     return [
         PartCount(

@@ -43,7 +43,7 @@ class Truncated(DownloadError):
 
 
 class Refused(DownloadError):
-    """The host refuses the file to this address for good: 401, 403 or 410."""
+    """The host refuses the file to this address for good: 400 (of expired tokens), 401, 403 or 410."""
 
 
 class StaleLink(DownloadError):

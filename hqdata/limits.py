@@ -15,6 +15,8 @@ class Limits:
 
     member_bytes: int = 256 * MIB
     """Largest image, mask or annotation member that is read."""
+    record_bytes: int = 16 * MIB
+    """Largest annotation record of one image: as JSON it takes up to thirty times its size in memory."""
     archive_members: int = 1_000_000
     """Most members of one archive."""
     inflation_ratio: int = 100

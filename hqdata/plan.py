@@ -22,11 +22,12 @@ from hqdata.recipe import Draw, Recipe, Take
 from hqdata.schema import Reject
 from hqdata.shard import ContainerRef, ShardSpec
 from hqdata.sources.layout import Candidate
+from hqdata.sources.listing import Listed
 from hqdata.sources.locate import ArchiveFolder, Located, Locator, Published, Route
 from hqdata.sources.normalize import MaskRules
 from hqdata.sources.pairs import Opened, list_pairs
 from hqdata.sources.record import RecordRules
-from hqdata.sources.tars import TarFact, draw_images, find_tars
+from hqdata.sources.tars import Held, TarFact, draw_images, find_tars, refuse_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ class SourcePlan:
     rules: MaskRules | RecordRules
     tars: tuple[TarFact, ...] = ()
     """Of a draw."""
+    listed: tuple[Listed, ...] = ()
+    """Of a draw: what it takes, and from which tar."""
     missing: tuple[str, ...] = ()
     """Names of the tars that a draw chose and that are not at hand."""
 
@@ -98,8 +101,11 @@ def find_routes(
     routes = []
     for take in recipe.take:
         source = catalog.source(take.source)
-        drawn = find_tars(source, take, take.draw, folder) if take.draw else None
-        routes.append(drawn or locator.route(source, list(take.parts), prefer))
+        if take.draw:
+            routes.append(find_tars(source, take, take.draw, folder))
+            continue
+        refuse_whole(source, catalog.recipes.values())
+        routes.append(locator.route(source, list(take.parts), prefer))
     return routes
 
 
@@ -164,12 +170,17 @@ def plan_source(
     )
 
 
-def plan_draw(take: Take, draw: Draw, route: Route, limits: Limits) -> SourcePlan:
-    """List the tars of a draw and rank their images."""
-    drawn = draw_images(route.source, route.form, take, draw, route.found, limits)
+def plan_draw(take: Take, draw: Draw, route: Route, limits: Limits, held: Held | None = None) -> SourcePlan:
+    """List the tars of a draw and rank their images; ``held`` stands in for tars that are gone."""
+    drawn = draw_images(route.source, route.form, take, draw, route.found, limits, held)
     containers = [
         ContainerRef(
-            path=located.path, stamp=stamp_of(located.path, ()), label=located.archive.name, sha256=None, listed=False
+            path=located.path,
+            stamp=held.stamp if held and located.is_folder else stamp_of(located.path, ()),
+            label=located.archive.name,
+            sha256=None,
+            listed=False,
+            held=located.is_folder,
         )
         for located in route.found
     ]
@@ -184,6 +195,7 @@ def plan_draw(take: Take, draw: Draw, route: Route, limits: Limits) -> SourcePla
         rejects=tuple(sorted({*drawn.rejects, *route.rejects})),
         rules=RecordRules(masks=draw.masks, per_image=draw.per_image, seed=draw.seed, single=draw.single),
         tars=drawn.facts,
+        listed=drawn.listed,
         missing=tuple(archive.name for archive in route.missing),
     )
 

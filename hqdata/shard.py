@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hqdata.schema import Record, Reject
 from hqdata.sources.layout import Candidate, MemberRef, reject
 from hqdata.sources.normalize import MaskRules, NormalPair, normalize_pair
 from hqdata.sources.record import RecordRules, normalize_record
+from hqdata.store.reader import Collection
 from hqdata.store.writer import write_shard
 
 
@@ -37,6 +38,8 @@ class ContainerRef:
     """None for a folder, and for a tar that a draw takes some members of."""
     listed: bool = True
     """False for a tar that need not be listed again: the plan knows where its members lie."""
+    held: bool = False
+    """Whether a finished collection stands in for a tar that is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +156,8 @@ def _normalize(spec: ShardSpec, candidate: Candidate, image: bytes, mask: bytes 
 def _record(spec: ShardSpec, candidate: Candidate, rejects: list[Reject]) -> Record | None:
     """One candidate's record; None, and a reject row, where it cannot become one."""
     ref, stage = candidate.image, "read"
+    if spec.containers[ref.container].held:
+        return _held_record(spec, candidate, rejects)
     try:
         image = _read(spec, candidate.image)
         ref = candidate.mask or ref
@@ -182,6 +187,44 @@ def _record(spec: ShardSpec, candidate: Candidate, rejects: list[Reject]) -> Rec
         pixels_sha256=pair.pixels_sha256,
         flags=tuple(sorted({*pair.flags, *candidate.flags})),
         errata=candidate.errata,
+    )
+
+
+@lru_cache(maxsize=2)
+def _kept_collection(path: Path, stamp: str) -> tuple[Collection, dict[tuple[str, str], Reject]]:  # noqa: ARG001
+    """Open a collection once a process, with what it lost while it was built, by archive and member."""
+    collection = Collection(path)
+    rows = [Reject(**row) for row in collection.rejects.to_pylist() if row["stage"] not in {"list", "pair"}]
+    return collection, {(row.archive, row.member): row for row in rows}
+
+
+def _held_record(spec: ShardSpec, candidate: Candidate, rejects: list[Reject]) -> Record | None:
+    """A candidate as the collection has it that stands in for its tar: a row, or a reject."""
+    container = spec.containers[candidate.image.container]
+    collection, lost = _kept_collection(container.path, container.stamp)
+    try:
+        row = collection[candidate.sample_id].row
+    except KeyError:
+        names = [ref.member.name for ref in (candidate.image, candidate.mask) if ref]
+        rejects.extend(lost[container.label, name] for name in names if (container.label, name) in lost)
+        return None
+    mask = row["mask"] or {"bytes": None, "path": f"{candidate.sample_id}.png"}
+    return Record(
+        sample_id=candidate.sample_id,
+        source=candidate.source,
+        part=candidate.part,
+        image=row["image"]["bytes"],
+        image_suffix=row["image"]["path"].removeprefix(candidate.sample_id),
+        mask=mask["bytes"],
+        mask_suffix=mask["path"].removeprefix(candidate.sample_id),
+        masks=None if row["masks"] is None else tuple(row["masks"]),
+        width=row["width"],
+        height=row["height"],
+        image_sha256=row["image_sha256"],
+        mask_sha256=row["mask_sha256"],
+        pixels_sha256=row["pixels_sha256"],
+        flags=tuple(row["flags"]),
+        errata=tuple(row["errata"]),
     )
 
 

@@ -27,7 +27,7 @@ from hqdata.pipelines.recipe import Options, build_recipe
 from hqdata.store.reader import Collection
 
 PLANTED = "planted.csv"
-SCENES = 16
+SCENES = 160
 TARS = 2
 _BATCH = 8
 

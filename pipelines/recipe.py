@@ -8,11 +8,11 @@ Run it as ``hqdata build RECIPE --out DIR``, or from Python::
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hqdata.build import Built, build_collection
+from hqdata.build import Built, build_collection, recover
 from hqdata.catalog import Catalog, load_catalog
 from hqdata.errors import ArchiveError, StoreCorrupt, explain
 from hqdata.fetch.lockfile import Lock
@@ -24,16 +24,20 @@ from hqdata.limits import DEFAULT, Limits
 from hqdata.manifest import Archive, Source
 from hqdata.pipelines.drawn import (
     NO_CHOICE,
+    PASS,
     DrawOptions,
-    built_before,
     drop_tars,
     fetch_tars,
     redraw,
     require_tars,
+    require_useful,
+    wanted_tars,
 )
+from hqdata.pipelines.held import require_kept, stand_in
 from hqdata.plan import ArchiveFact, Plan, check_archive, find_routes, make_shards, plan_draw, plan_source, published_by
 from hqdata.recipe import Recipe
 from hqdata.sources.locate import ArchiveFolder, Route
+from hqdata.sources.tars import Held
 from hqdata.store.verify import verify
 
 _ARCHIVE_SUFFIXES = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"}
@@ -72,6 +76,8 @@ class Situation:
     catalog: Catalog
     folder: ArchiveFolder
     routes: tuple[Route, ...]
+    held: Mapping[str, Held]
+    """By source: the draw of the finished collection that stands in for tars that are gone."""
 
     def missing(self) -> list[tuple[str, Archive]]:
         """Archives to be fetched: owner and archive, each once; without those of draws."""
@@ -88,6 +94,10 @@ class Situation:
         """Routes of draws: their tars come from the user's links, and a draw goes without those that do not come."""
         return [route for take, route in zip(self.recipe.take, self.routes, strict=True) if take.draw]
 
+    def wanted(self) -> list[str]:
+        """Tars of draws that are to be fetched."""
+        return [name for route in self.drawn() for name in wanted_tars(route, self.held.get(route.source.name))]
+
     def owners(self) -> list[Source]:
         """Sources of the recipe, and the bundles that they are taken from: whose terms apply."""
         names = [route.source.name for route in self.routes]
@@ -99,54 +109,79 @@ class Situation:
 def build_recipe(name: str, out: Path, options: Options) -> Built:
     """Build a recipe, or a whole source by its own name, into ``out``, and verify it.
 
+    Tars that are fetched to be deleted come a few at a time, each time extending the collection.
+
     Raises:
         HQDataError: see its text; nothing half-made is left under ``out``.
     """
-    with spool_folder(out) as spool:
-        situation = survey(name, options, spool)
-        accepted_terms().require(situation.owners(), options.accepted, options.ask)
-        held = None if options.replace else built_before(situation.recipe, situation.drawn(), out)
-        if held is not None:
-            require_intact(out, options)
-            # The last build may have been stopped while it deleted tars.
-            _drop_tars(situation, out, options)
-            return Built(folder=out, index=held, fresh=False, reused_shards=0)
-        if not options.partial:
-            fetched = fetch_missing(situation, options) if situation.missing() else []
-            if fetched + _fetch_tars(situation, options):
-                situation = survey(name, options, spool)
-        require_tars(situation.drawn(), options.folder)
-        plan = make_plan(situation, options)
-        rows = options.progress("samples")
-        rows.start(f"building {name}", sum(len(spec.candidates) for spec in plan.shards))
-        try:
-            built = build_collection(
-                plan,
-                out,
-                workers=options.workers,
-                partial=options.partial,
-                replace=options.replace,
-                on_rows=rows.advance,
-            )
-        finally:
-            rows.finish()
-    require_intact(out, options)
-    lock_first_uses(built, options)
-    _drop_tars(situation, out, options)
+    built, more = _build_once(name, out, options)
+    while more:
+        built, more = _build_once(name, out, replace(options, replace=True))
     return built
 
 
-def _drop_tars(situation: Situation, out: Path, options: Options) -> None:
+def _build_once(name: str, out: Path, options: Options) -> tuple[Built, bool]:
+    """Fetch and build; also tells whether more tars are to be fetched for it."""
+    with spool_folder(out) as spool:
+        situation = survey(name, options, spool, out)
+        if situation.drawn() and recover(out):
+            situation = survey(name, options, spool, out)
+        accepted_terms().require(situation.owners(), options.accepted, options.ask)
+        tars: list[Path] = []
+        if not options.partial:
+            fetched = fetch_missing(situation, options) if situation.missing() else []
+            tars = _fetch_tars(situation, options)
+            if fetched + tars:
+                situation = survey(name, options, spool, out)
+                require_useful(tars, situation.wanted())
+        require_tars(situation.drawn(), options.folder)
+        built = _build(situation, out, options)
+    lock_first_uses(built, options)
     if options.draw.drop:
         drop_tars(situation.drawn(), out)
+    return built, options.draw.in_passes and bool(tars) and bool(situation.wanted())
+
+
+def _build(situation: Situation, out: Path, options: Options) -> Built:
+    """Plan, build, verify."""
+    plan = make_plan(situation, options)
+    if options.replace:
+        require_kept(situation.drawn(), out)
+    if situation.held:
+        # A flipped bit must not pass from one collection to the next, there to get a digest of its own.
+        require_intact(out, options)
+    rows = options.progress("samples")
+    rows.start(f"building {situation.recipe.name}", sum(len(spec.candidates) for spec in plan.shards))
+    try:
+        built = build_collection(
+            plan,
+            out,
+            workers=options.workers,
+            partial=options.partial,
+            replace=options.replace,
+            grow=options.draw.in_passes and bool(situation.held),
+            on_rows=rows.advance,
+        )
+    finally:
+        rows.finish()
+    if built.fresh or not situation.held:
+        require_intact(out, options)
+    return built
 
 
 def _fetch_tars(situation: Situation, options: Options) -> list[Path]:
     """Fetch the tars of draws from the user's links, where there are any."""
     if options.draw.links is None or options.offline:
         return []
-    bar = options.progress("B")
-    return fetch_tars(situation.drawn(), options.draw.links, options.folder, options.limits, bar)
+    return fetch_tars(
+        situation.drawn(),
+        options.draw.links,
+        options.folder,
+        options.limits,
+        options.progress("B"),
+        held=situation.held,
+        most=PASS if options.draw.in_passes else None,
+    )
 
 
 @contextlib.contextmanager
@@ -159,14 +194,14 @@ def spool_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(spool, ignore_errors=True)
 
 
-def survey(name: str, options: Options, spool: Path) -> Situation:
+def survey(name: str, options: Options, spool: Path, out: Path) -> Situation:
     """Choose forms and find archives; nothing is fetched or written."""
     catalog = load_catalog(options.manifests)
     recipe = redraw(catalog.recipe(name), options.draw)
     folder = ArchiveFolder(options.folder, options.limits, spool, options.progress("B"))
     prefer = options.prefer or recipe.prefer
-    routes = find_routes(recipe, catalog, folder, known_hash, prefer)
-    return Situation(recipe=recipe, catalog=catalog, folder=folder, routes=tuple(routes))
+    routes, held = stand_in(recipe, find_routes(recipe, catalog, folder, known_hash, prefer), out)
+    return Situation(recipe=recipe, catalog=catalog, folder=folder, routes=tuple(routes), held=held)
 
 
 def known_hash(owner: str, archive: Archive) -> tuple[int | None, str | None]:
@@ -233,7 +268,7 @@ def make_plan(situation: Situation, options: Options) -> Plan:
                 )
     pairs = list(zip(situation.recipe.take, situation.routes, strict=True))
     sources = [
-        plan_draw(take, take.draw, route, options.limits)
+        plan_draw(take, take.draw, route, options.limits, situation.held.get(take.source))
         if take.draw
         else plan_source(take, route, facts, folder, options.limits)
         for take, route in pairs

@@ -1,14 +1,18 @@
 """Draws become collections: whatever is in the tars, however often it is stopped, with or without links."""
 
+import gzip
 import json
+import lzma
 import os
 import subprocess
+import tarfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 
 from hqdata.analysis.mask_row import sample_rows
 from hqdata.errors import ArchiveError, StaleLink, TermsNotAccepted, UsageError
@@ -137,7 +141,7 @@ def test_statistics_of_both_kinds(tars, tmp_path, rule):
     for sample in collection:
         known = record(int(sample.sample_id.rpartition("_")[2]))["annotations"]
         areas = [item["area"] for item in known]
-        assert [row["area_px"] for row in sample_rows(sample.row)] == (areas if rule == "all" else [max(areas)])
+        assert [row["area_px"] for row in sample_rows(sample)] == (areas if rule == "all" else [max(areas)])
 
 
 def test_workers_order_and_place_do_not_matter(tars, tmp_path):
@@ -178,17 +182,48 @@ def test_draws_that_skip_share_no_image(tmp_path):
 
 def test_broken_tars_of_the_errata_and_those_for_evaluation_are_never_drawn_from(tmp_path):
     tars = make_tars(tmp_path, 3, evaluation=["sa_000001.tar"])
-    manifest = tars.manifests / "sources" / "sa1b.toml"
-    erratum = '[[errata]]\nkind = "mismatch"\npart = "all"\nstems = ["sa_000002.tar"]\nnote = ""\nreference = ""\n'
-    manifest.write_text(manifest.read_text() + erratum)
+    add_erratum(tars, "sa_000002.tar")
     tars.recipe(tars="all", size=99)
     assert stems_of(build(tars, tmp_path / "out")) == expected_stems(0, size=99)
     tars.recipe("eval", tars=1, evaluation=True, size=99)
     assert stems_of(build(tars, tmp_path / "eval", "eval")) == expected_stems(1, size=99)
 
 
+def add_erratum(tars: Tars, *stems: str, **more: Any) -> None:
+    manifest = tars.manifests / "sources" / "sa1b.toml"
+    erratum = {"kind": "mismatch", "part": "all", "stems": list(stems), "note": "", "reference": "", **more}
+    manifest.write_text(manifest.read_text() + tomli_w.dumps({"errata": [erratum]}))
+
+
+def test_a_tar_that_is_named_as_broken_excuses_no_missing_image(tmp_path):
+    tars = make_tars(tmp_path, 3)
+    add_erratum(tars, "sa_000002.tar", "sa_9000", may_reject=True)
+    files = tar_files(1)
+    files["sa_2003.json"] = b"{"
+    tars.put(1, files)
+    tars.recipe(tars="all", size=2 * IMAGES)
+    (count,) = build(tars, tmp_path / "out").index["shortfall"]
+    assert (count["samples"], count["expected"], count["excused"]) == (2 * IMAGES - 1, 2 * IMAGES, 0)
+
+
+def test_errata_of_images_are_a_column(tmp_path):
+    tars = make_tars(tmp_path)
+    add_erratum(tars, "sa_1003", "sa_2007")
+    tars.recipe(size=2 * IMAGES)
+    held = {sample.sample_id.removeprefix("sa1b/all/") for sample in build(tars, tmp_path / "out") if sample.errata}
+    assert held == {"sa_1003", "sa_2007"}
+
+
 def cut(content: bytes, share: float) -> bytes:
     return content[: int(len(content) * share)]
+
+
+def odd_member(kind: bytes, size: int = 0) -> bytes:
+    """Padding, the header of something that is no file, and the end mark."""
+    info = tarfile.TarInfo("sa_9.jpg")
+    info.type, info.linkname, info.size = kind, "/etc/passwd", size
+    header = info.tobuf(tarfile.GNU_FORMAT)
+    return bytes(-len(tar_bytes(members(2000)).rstrip(b"\0")) % 512) + header + bytes(1024)
 
 
 TARS: dict[str, tuple[bytes, bool]] = {
@@ -200,6 +235,12 @@ TARS: dict[str, tuple[bytes, bool]] = {
     "two tars in one": (tar_bytes(tar_files(1, 10)) + tar_bytes(tar_files(1)), True),
     "empty": (b"", False),
     "rubbish": (b"\xff" * 5000, False),
+    "compressed": (gzip.compress(tar_bytes(tar_files(1))), False),
+    "compressed in another way": (lzma.compress(tar_bytes(tar_files(1))), False),
+    "a device": (tar_bytes(members(2000)).rstrip(b"\0") + odd_member(tarfile.CHRTYPE), False),
+    "a link to elsewhere": (tar_bytes(members(2000)).rstrip(b"\0") + odd_member(tarfile.SYMTYPE), False),
+    "a header of a terabyte": (tar_bytes(members(2000)).rstrip(b"\0") + odd_member(tarfile.XHDTYPE, 2**40), True),
+    "zeros from the middle on": (cut(tar_bytes(tar_files(1)), 0.5) + bytes(2**21), True),
     "a page": (b"<!DOCTYPE html><html>expired</html>", False),
     "cut in the first member": (tar_bytes(tar_files(1))[:700], False),
     "something else": (tar_bytes({"images/1.jpg": b"", "masks/1.png": b""}), False),
@@ -225,7 +266,7 @@ def test_tars_that_are_not_whole(tmp_path, case):
 
 
 def spoil(files: dict[str, bytes]) -> dict[str, str]:
-    """Damage seven images of a tar; the reason of each reject by its member."""
+    """Damage ten images of a tar, and add what does not belong; the reason of each reject by its member."""
     files["sa_2000.json"] = b"{"
     files["sa_2001.json"] = members(2002)["sa_2002.json"]
     files["sa_2002.json"] = json.dumps({**record(2002), "annotations": []}).encode()
@@ -233,6 +274,14 @@ def spoil(files: dict[str, bytes]) -> dict[str, str]:
     del files["sa_2004.json"], files["sa_2005.jpg"]
     files["notes.txt"] = b"?"
     files["._sa_2007.jpg"] = b"?"
+    files["sa_2008.jpeg"] = files["sa_2008.jpg"]
+    files["other/sa_2009.jpg"] = files["sa_2009.jpg"]
+    files["sa_2010.json"] = json.dumps(
+        {**record(2010), "image": {**record(2010)["image"], "file_name": "\ud800"}}
+    ).encode()
+    files["sa_2011.json"] = b'{"image": ' * 9000
+    files["sa_2012.json"] = b""
+    files["sa_2013.jpg"] = b""
     return {
         "sa_2000.json": "bad_record",
         "sa_2001.json": "bad_record",
@@ -242,6 +291,12 @@ def spoil(files: dict[str, bytes]) -> dict[str, str]:
         "sa_2005.json": "missing_image",
         "notes.txt": "stray",
         "._sa_2007.jpg": "system_file",
+        "sa_2008.jpg": "duplicate_id",
+        "other/sa_2009.jpg": "stray",
+        "sa_2010.json": "bad_record",
+        "sa_2011.json": "bad_record",
+        "sa_2012.json": "bad_record",
+        "sa_2013.jpg": "empty_file",
     }
 
 
@@ -253,9 +308,9 @@ def test_broken_members_become_rejects(tmp_path):
     tars.recipe(size=100)
     collection = build(tars, tmp_path / "out", workers=2)
     assert {row[1]: row[3] for row in rejects_of(collection)} == reasons
-    assert len(collection) == 2 * IMAGES - 6
+    assert len(collection) == 2 * IMAGES - 10
     (count,) = collection.index["shortfall"]
-    assert (count["pairs"], count["samples"]) == (2 * IMAGES - 2, 2 * IMAGES - 6)
+    assert (count["pairs"], count["samples"]) == (2 * IMAGES - 2, 2 * IMAGES - 10)
 
 
 def test_an_image_that_lies_in_two_tars_counts_once(tmp_path):

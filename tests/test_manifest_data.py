@@ -118,7 +118,7 @@ ERRATA = {
     ),
     ("fss1000", "all"): ("unlabelled", ("bamboo_slip/7",), False),
     ("msra10k", "all"): ("mislabelled", ("97915",), False),
-    ("sa1b", "all"): ("mismatch", ("sa_000014.tar", "sa_000016.tar", "sa_000017.tar", "sa_000019.tar"), True),
+    ("sa1b", "all"): ("mismatch", ("sa_000014.tar", "sa_000016.tar", "sa_000017.tar", "sa_000019.tar"), False),
 }
 
 DRIVE = {

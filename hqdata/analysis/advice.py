@@ -5,6 +5,7 @@ import re
 import duckdb
 
 from hqdata.analysis.sandbox import Question, first_lines
+from hqdata.analysis.split_tables import SPLITS
 from hqdata.analysis.tables import DERIVED, Tables
 from hqdata.errors import QueryError, QueryRefused, explain
 from hqdata.limits import QueryLimits
@@ -89,6 +90,14 @@ def _wrong_table(name: str, tables: Tables) -> QueryError:
                 f"there is no table {kind} yet",
                 got=f"none of {' '.join(str(folder) for folder in folders)}",
                 do="\n            ".join(f"run `{DERIVED[kind].format(folder)}`" for folder in folders),
+            )
+        )
+    if kind == SPLITS and kind not in tables.datasets:
+        return QueryError(
+            explain(
+                f"there is no table {SPLITS}",
+                got="no split among what is asked",
+                do='name splits, too: `hqdata sql "SELECT ..." NAME.split.json`',
             )
         )
     return QueryError(explain(f'no table "{name}"', do=f"{nearest(name, sorted(tables.datasets))}; {_SEE}"))

@@ -168,10 +168,11 @@ _HARMLESS = {
 
 def _why(worths: Sequence[Worth], item: Related, gone: int | None) -> str:
     """Why one of two samples goes, in words."""
-    if gone is None:
-        return ""
-    kept = worths[item.right if gone == item.left else item.left]
-    left = worths[gone]
+    return "" if gone is None else why_kept(worths[item.right if gone == item.left else item.left], worths[gone])
+
+
+def why_kept(kept: Worth, left: Worth) -> str:
+    """Why one of two samples of a group is kept and the other is not, in words."""
     if kept.misfit < left.misfit:
         return f"the other mask's edge follows the image better ({1 - kept.misfit:.2f} against {1 - left.misfit:.2f})"
     if kept.misfit > left.misfit:

@@ -12,9 +12,9 @@ from hqdata.arrays import FloatArray, HashArray, IntArray, UInt8Array
 from hqdata.masks.hashes import TILES, tile_hashes
 from hqdata.masks.keypoints import codes, keypoints
 from hqdata.masks.picture import to_common
-from hqdata.sources.decode import decode_mask_bytes, open_image, to_grey
+from hqdata.sources.decode import to_grey
 from hqdata.store.derived import read_derived_table
-from hqdata.store.reader import Collection
+from hqdata.store.reader import Collection, Sample
 
 SIDE = 512
 """Images are reduced to this many pixels on the long side; smaller ones are not enlarged."""
@@ -37,13 +37,13 @@ def reduced(grey: UInt8Array) -> UInt8Array:
     return grey if max(grey.shape) <= SIDE else to_common(grey, SIDE)
 
 
-def fingerprint_rows(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def fingerprint_rows(sample: Sample) -> Iterator[dict[str, Any]]:
     """Fingerprint of one sample, as the table holds it."""
-    grey = reduced(to_grey(open_image(row["image"]["bytes"]).image))
-    mask = None if row["mask"] is None else reduced(decode_mask_bytes(row["mask"]["bytes"]))
+    grey = reduced(to_grey(sample.picture()))
+    mask = None if sample.row["mask"] is None else reduced(sample.mask)
     found = keypoints(grey, COUNT, mask)
     yield {
-        "sample_id": row["sample_id"],
+        "sample_id": sample.sample_id,
         "codes": codes(found.descriptors).astype("<u8").tobytes(),
         "points": found.points.astype("<f2").tobytes(),
         "tiles": tile_hashes(grey).astype("<u8").tobytes(),

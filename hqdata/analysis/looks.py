@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from hqdata.analysis.mask_row import masks_of
 from hqdata.analysis.measure import PIECE_SAMPLES, Computed, Measure, OnSamples, compute
 from hqdata.arrays import BoolArray, FloatArray, UInt8Array
 from hqdata.errors import StoreCorrupt, explain
 from hqdata.masks.colour import alike
 from hqdata.masks.fit import Edges, edges, outline, placement, trim
-from hqdata.sources.decode import open_image, to_rgb
-from hqdata.store.reader import STATS, Collection
+from hqdata.store.reader import STATS, Collection, Sample
 
 LOOKS = "looks"
 VERSION = 1
@@ -59,11 +57,11 @@ def compute_looks(
     return compute(collection, MEASURE, workers=workers, on_samples=on_samples, piece_samples=piece_samples)
 
 
-def sample_looks(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def sample_looks(sample: Sample) -> Iterator[dict[str, Any]]:
     """Hold one sample's masks against its image.
 
     Args:
-        row: of a collection, image and masks included.
+        sample: of a collection.
 
     Yields:
         One mapping a mask, with a value (or None) for every name of :data:`LOOKS_SCHEMA`.
@@ -71,10 +69,9 @@ def sample_looks(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     Raises:
         DecodeError: image or mask cannot be decoded.
     """
-    image = to_rgb(open_image(row["image"]["bytes"]).image)
-    found = edges(image)
-    for k, mask in enumerate(masks_of(row)):
-        yield {"mask_id": f"{row['sample_id']}#{k}", **mask_looks(found, image, mask)}
+    found = edges(sample.image)
+    for mask_id, mask in zip(sample.mask_ids, sample.each_mask(), strict=True):
+        yield {"mask_id": mask_id, **mask_looks(found, sample.image, mask)}
 
 
 def mask_looks(found: Edges, image: UInt8Array, mask: UInt8Array) -> dict[str, float | None]:

@@ -24,7 +24,8 @@ from hqdata.masks.picture import (
 )
 from hqdata.masks.shape import Shape, measure
 from hqdata.masks.trace import softness, upscaling
-from hqdata.sources.decode import decode_mask_bytes, open_image, to_grey
+from hqdata.sources.decode import to_grey
+from hqdata.store.reader import Sample
 
 _NAMES = frozenset(stat.name for stat in STATS)
 _SHAPE = tuple(field.name for field in fields(Shape))
@@ -39,11 +40,11 @@ class _Picture:
     common: Gradient
 
 
-def sample_rows(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Measure one sample.
+def sample_rows(sample: Sample) -> Iterator[dict[str, Any]]:
+    """Measure one sample as it is read.
 
     Args:
-        row: of a collection, image and masks included.
+        sample: of a collection or a split.
 
     Yields:
         One mapping a mask, with a value (or None) for every name of the table.
@@ -52,33 +53,25 @@ def sample_rows(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         DecodeError: image or mask cannot be decoded, which ``hqdata verify --deep`` would also say.
         StoreCorrupt: a mask's size is not the image's.
     """
-    picture = _picture(row["image"]["bytes"])
-    for k, mask in enumerate(masks_of(row)):
-        if mask.shape != (row["height"], row["width"]):
+    picture = _picture(sample)
+    width, height = sample.size
+    names = {"sample_id": sample.sample_id, "source": sample.source, "part": sample.part}
+    for k, mask in zip(sample.ks, sample.each_mask(), strict=True):
+        if mask.shape != (height, width):
             raise StoreCorrupt(
                 explain(
-                    f"mask {k} of {row['sample_id']} has another size than its image",
-                    expected=(row["height"], row["width"]),
+                    f"mask {k} of {sample.sample_id} has another size than its image",
+                    expected=(height, width),
                     got=mask.shape,
                     do="run `hqdata verify --deep` on the collection",
                 )
             )
-        key = {"mask_id": f"{row['sample_id']}#{k}", "k": k}
-        same = {name: row[name] for name in ("sample_id", "source", "part", "width", "height")}
-        yield {**key, **same, **mask_figures(mask), **_edges(mask, picture), **picture.figures}
+        key = {"mask_id": f"{sample.sample_id}#{k}", "k": k, **names, "width": width, "height": height}
+        yield {**key, **mask_figures(mask), **_edges(mask, picture), **picture.figures}
 
 
-def masks_of(row: dict[str, Any]) -> Iterator[UInt8Array]:
-    """Masks of a row as greys, 0 to 255, one at a time."""
-    if row["mask"] is not None:
-        yield decode_mask_bytes(row["mask"]["bytes"])
-    for code in row["masks"] or ():
-        yield rle.decode(code) * np.uint8(255)
-
-
-def _picture(data: bytes) -> _Picture:
-    decoded = open_image(data)
-    image = decoded.image
+def _picture(sample: Sample) -> _Picture:
+    image, data = sample.picture(), sample.encoded
     grey = to_grey(image)
     common = to_common(grey)
     plain, mirrored = phash_both(grey)
@@ -86,7 +79,7 @@ def _picture(data: bytes) -> _Picture:
         "sharpness_px": sharpness(grey),
         "sharpness_1024": sharpness(common),
         "jpeg_quality": jpeg_quality(getattr(image, "quantization", {})),
-        "image_bytes": len(data),
+        "image_bytes": None if data is None else len(data),
         "image_dhash": dhash(grey),
         "image_phash": plain,
         "image_phash_mirror": mirrored,

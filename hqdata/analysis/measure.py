@@ -1,4 +1,4 @@
-"""Tables computed from every sample of a collection: in parallel, resumable, kept beside it in ``DIR.derived/``.
+"""Tables computed from every sample of a collection or split: in parallel, resumable, kept in ``DIR.derived/``.
 
 The samples are cut into pieces. A finished piece is a file of its own, so that a computation that was stopped goes on
 where it was; at the end the pieces are joined in the collection's order and published by one rename.
@@ -25,7 +25,8 @@ from hqdata.fsio.atomic import atomic_file
 from hqdata.fsio.fault import fault_point
 from hqdata.fsio.lock import locked
 from hqdata.store.derived import derived_digest, derived_folder, publish_derived, read_derived_index, table_file
-from hqdata.store.reader import Collection
+from hqdata.store.reader import Collection, Sample
+from hqdata.store.view import SplitView, reopen_view
 
 PIECE_SAMPLES = 64
 """Samples of one piece: what a stop may cost, and what a worker holds."""
@@ -46,8 +47,8 @@ class Measure:
     version: int
     """To be raised whenever a figure changes."""
     schema: pa.Schema
-    rows: Callable[[dict[str, Any]], Iterator[dict[str, Any]]]
-    """From one row of a collection, pixels included, to the rows of the table; a function that a worker can import."""
+    rows: Callable[[Sample], Iterator[dict[str, Any]]]
+    """From one sample to the rows of the table; a function that a worker can import."""
     words: Sequence[str] = ()
     """Columns of few different words."""
 
@@ -72,10 +73,10 @@ def compute(
     on_samples: OnSamples = lambda _: None,
     piece_samples: int = PIECE_SAMPLES,
 ) -> Computed:
-    """Measure every sample of a collection.
+    """Measure every sample of a collection, or of a split as it is read.
 
     Args:
-        collection: what to measure.
+        collection: what to measure. The table of a split is of the kind ``split_KIND``, and of the split's digest.
         measure: what to measure of it.
         workers: processes; the bytes do not depend on it.
         on_samples: is told how many samples were dealt with.
@@ -89,7 +90,7 @@ def compute(
         DiskFull: finished pieces are kept for the next try.
     """
     digest = derived_digest(collection.digest, measure.version, library_versions())
-    final = derived_folder(collection.folder, measure.kind, digest)
+    final = derived_folder(collection.folder, kind_of(measure, collection), digest)
     with locked(final.with_name(f".{final.name}.lock")):
         index = read_derived_index(final)
         if index is not None:
@@ -108,15 +109,22 @@ def _compute(
     waiting = [piece for piece in pieces if not _is_finished(_piece_path(work, piece), measure.schema)]
     done = set(pieces) - set(waiting)
     on_samples(sum(stop - start for start, stop in done))
-    measured = partial(_measure, measure=measure, folder=collection.folder, digest=collection.digest, work=work)
+    measured = partial(_measure, measure=measure, place=_Place.of(collection), work=work)
     for start, stop in run_local(measured, waiting, workers):
         on_samples(stop - start)
-    table = work / f"table-{secrets.token_hex(4)}"
-    rows = _join([_piece_path(work, piece) for piece in pieces], table / table_file(measure.kind), measure)
-    facts = {"content_digest": collection.digest, "versions": library_versions(), "rows": rows}
-    publish_derived(table, final, kind=measure.kind, version=measure.version, facts=facts)
+    table, kind = work / f"table-{secrets.token_hex(4)}", kind_of(measure, collection)
+    rows = _join([_piece_path(work, piece) for piece in pieces], table / table_file(kind), measure)
+    facts = {"content_digest": collection.index["content_digest"], "versions": library_versions(), "rows": rows}
+    if isinstance(collection, SplitView):
+        facts |= {"split": collection.definition.name, "split_digest": collection.digest}
+    publish_derived(table, final, kind=kind, version=measure.version, facts=facts)
     shutil.rmtree(work, ignore_errors=True)
     return Computed(folder=final, rows=rows, fresh=True, reused=len(done))
+
+
+def kind_of(measure: Measure, collection: Collection) -> str:
+    """Kind of the derived table: a split's is never taken for the collection's."""
+    return f"split_{measure.kind}" if isinstance(collection, SplitView) else measure.kind
 
 
 def library_versions() -> dict[str, str]:
@@ -143,15 +151,30 @@ def _is_finished(path: Path, schema: pa.Schema) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What is measured as a worker finds it; the digest keeps a replaced one apart."""
+
+    folder: Path
+    split: Path | None
+    digest: str
+
+    @classmethod
+    def of(cls, collection: Collection) -> "_Place":
+        split = collection.definition.path if isinstance(collection, SplitView) else None
+        return cls(collection.folder, split, collection.digest)
+
+
 @lru_cache(maxsize=1)
-def _opened(folder: Path, digest: str) -> Collection:  # noqa: ARG001 - the digest keeps a replaced folder apart
-    """The collection, opened once in each worker."""
-    return Collection(folder)
+def _opened(place: _Place) -> Collection:
+    """The collection or split, opened once in each worker."""
+    collection = Collection(place.folder)
+    return collection if place.split is None else reopen_view(place.split, collection, place.digest)
 
 
-def _measure(piece: Piece, *, measure: Measure, folder: Path, digest: str, work: Path) -> Piece:
+def _measure(piece: Piece, *, measure: Measure, place: _Place, work: Path) -> Piece:
     """Measure one piece and write its file."""
-    collection = _opened(folder, digest)
+    collection = _opened(place)
     threads = cv2.getNumThreads()
     # One process is one core: parallelism is the number of workers, and nothing else.
     cv2.setNumThreads(1)
@@ -168,7 +191,7 @@ def _measure(piece: Piece, *, measure: Measure, folder: Path, digest: str, work:
 def _batches(collection: Collection, piece: Piece, measure: Measure) -> Iterator[pa.RecordBatch]:
     rows: list[dict[str, Any]] = []
     for position in range(*piece):
-        for row in measure.rows(collection[position].row):
+        for row in measure.rows(collection[position]):
             rows.append(row)
             if len(rows) == _FLUSH:
                 yield pa.RecordBatch.from_pylist(rows, measure.schema)

@@ -39,12 +39,12 @@ def connect(
     made in its memory. Time and rows are not limited: it is yours to interrupt.
 
     Args:
-        collections: collections or their folders, told apart by the column ``collection``.
+        collections: collections or splits, or their paths, told apart by the column ``collection``.
         attach: own tables: name to CSV, TSV or Parquet file.
         limits: memory and threads.
 
     Raises:
-        StoreCorrupt: a folder is no finished collection.
+        StoreCorrupt: a path is no finished collection, or no intact split of one.
     """
     return _locked(open_tables(collections, attach), limits)
 
@@ -56,7 +56,7 @@ def select(
 
     Args:
         sql: the statement; ``EXPLAIN`` of one will do, too.
-        collections: collections or their folders, told apart by the column ``collection``.
+        collections: collections or splits, or their paths, told apart by the column ``collection``.
         attach: own tables: name to CSV, TSV or Parquet file.
         limits: time, memory, rows.
 
@@ -66,7 +66,7 @@ def select(
     Raises:
         QueryRefused: the statement is no question.
         QueryError: it cannot be answered, or not within the limits.
-        StoreCorrupt: a folder is no finished collection.
+        StoreCorrupt: a path is no finished collection, or no intact split of one.
     """
     tables = open_tables(collections, attach)
     with contextlib.closing(_locked(tables, limits)) as connection:

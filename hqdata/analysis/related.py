@@ -13,7 +13,6 @@ import numpy as np
 from hqdata.analysis.candidates import Candidate, Images, find_candidates, images_of
 from hqdata.analysis.findings import LEVELS
 from hqdata.analysis.fingerprints import MEASURE, read_fingerprints
-from hqdata.analysis.mask_row import masks_of
 from hqdata.analysis.measure import library_versions
 from hqdata.analysis.shared import Picture, Shared, picture_of, same_object, shared
 from hqdata.arrays import FloatArray, HashArray
@@ -199,7 +198,6 @@ def _shapes(collection: Collection) -> _Shapes:
 
 def _small_mask(place: _Place, position: int) -> Banded:
     """The mask of a sample, squeezed into a square."""
-    row = _opened(place)[position].row
-    (mask,) = masks_of(row)
+    (mask,) = _opened(place)[position].each_mask()
     small = cv2.resize(mask, (_MASK_SIDE, _MASK_SIDE), interpolation=cv2.INTER_AREA)
     return Banded(np.asarray(small > 127))

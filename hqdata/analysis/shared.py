@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 
 from hqdata.analysis.fingerprints import reduced
-from hqdata.analysis.mask_row import masks_of
 from hqdata.arrays import BoolArray, FloatArray, UInt8Array
 from hqdata.masks.keypoints import Keypoints, keypoints, mirrored_keypoints
 from hqdata.masks.register import (
@@ -23,7 +22,7 @@ from hqdata.masks.register import (
     similarity,
     turn_of,
 )
-from hqdata.sources.decode import open_image, to_rgb
+from hqdata.store.reader import Sample
 
 COUNT = 500
 """Keypoints of an image at the second look."""
@@ -101,11 +100,12 @@ def picture_of(row: dict[str, Any]) -> Picture:
     Raises:
         DecodeError: image or mask cannot be decoded.
     """
-    whole = to_rgb(open_image(row["image"]["bytes"]).image)
+    sample = Sample(row)
+    whole = sample.image
     rgb = _fitted(whole)
     # The luminance that Pillow computes, so that keypoints are those of the fingerprint.
     grey = np.asarray(np.round(rgb @ np.array([0.299, 0.587, 0.114])), np.uint8)
-    masks = tuple(reduced(mask) for mask in masks_of(row))
+    masks = tuple(reduced(mask) for mask in sample.each_mask())
     return Picture(row["image_sha256"], rgb, grey, keypoints(grey, COUNT), masks, whole.shape[1])
 
 

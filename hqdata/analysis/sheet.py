@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from hqdata.arrays import UInt8Array
 from hqdata.fsio.atomic import atomic_file
 from hqdata.store.reader import Collection, Sample
 
+SYNTHETIC = "SYNTHETIC: drawn by hqdata, not the real datasets"
 TILE = 224
 MARGIN = 10
 LABEL = 34
@@ -69,14 +70,44 @@ def contact_sheet(collection: Collection, path: Path, *, count: int = 48, column
     return draw_sheet(samples, path, _title(collection), columns=columns)
 
 
+def side_by_side(collections: Mapping[str, Collection], path: Path, *, count: int = 6) -> int:
+    """Write the same samples of several collections as PNG: a row a sample, a column a collection, by its name.
+
+    Args:
+        collections: by the name above the column; samples are chosen from the first one.
+        path: of the PNG.
+        count: samples.
+
+    Returns:
+        The number of rows. Samples that a collection lacks are not among them.
+    """
+    first = next(iter(collections.values()))
+    shared = set.intersection(*({*collection.sample_ids} for collection in collections.values()))
+    chosen = [sample.sample_id for sample in choose(first, count) if sample.sample_id in shared]
+    samples = [collection[sample_id] for sample_id in chosen for collection in collections.values()]
+    captions = [(name, sample_id) for sample_id in chosen for name in collections]
+    title = f"The same samples of {len(collections)} collections{_note(first)}"
+    draw_sheet(samples, path, title, columns=len(collections), captions=captions)
+    return len(chosen)
+
+
 def _title(collection: Collection) -> str:
-    index = collection.index
-    note = "   SYNTHETIC: drawn by hqdata, not the real datasets" if index["recipe"]["synthetic"] else ""
-    return f"{index['recipe']['title']}: {len(collection):,} samples{note}"
+    return f"{collection.index['recipe']['title']}: {len(collection):,} samples{_note(collection)}"
 
 
-def draw_sheet(samples: Sequence[Sample], path: Path, title: str, *, columns: int) -> int:
-    """Draw samples as a grid with their ids and sizes below."""
+def _note(collection: Collection) -> str:
+    return f"   {SYNTHETIC}" if collection.index["recipe"]["synthetic"] else ""
+
+
+def draw_sheet(
+    samples: Sequence[Sample],
+    path: Path,
+    title: str,
+    *,
+    columns: int,
+    captions: Sequence[tuple[str, str]] | None = None,
+) -> int:
+    """Draw samples as a grid; the two lines below each are ``captions``, or its id and its size with flags."""
     rows = -(-len(samples) // columns)
     width = columns * (TILE + MARGIN) + MARGIN
     page = Image.new("RGB", (width, HEADER + rows * (TILE + LABEL + MARGIN) + MARGIN), BACKGROUND)
@@ -88,12 +119,17 @@ def draw_sheet(samples: Sequence[Sample], path: Path, title: str, *, columns: in
         y = HEADER + number // columns * (TILE + LABEL + MARGIN)
         tile = Image.fromarray(outlined(sample, TILE))
         page.paste(tile, (x + (TILE - tile.width) // 2, y + (TILE - tile.height) // 2))
-        pen.text((x, y + TILE + 3), _fit(pen, _plain(sample.sample_id), TILE, font), fill=INK, font=font)
-        notes = [f"{sample.size[0]} x {sample.size[1]}", *sample.errata, *(f for f in sample.flags if f != "mask_soft")]
-        pen.text((x, y + TILE + 18), _fit(pen, ", ".join(notes), TILE, small), fill=FAINT, font=small)
+        upper, lower = captions[number] if captions else _caption(sample)
+        pen.text((x, y + TILE + 3), _fit(pen, _plain(upper), TILE, font), fill=INK, font=font)
+        pen.text((x, y + TILE + 18), _fit(pen, _plain(lower), TILE, small), fill=FAINT, font=small)
     with atomic_file(path) as stream:
         page.save(stream, format="PNG", optimize=True)
     return len(samples)
+
+
+def _caption(sample: Sample) -> tuple[str, str]:
+    notes = [f"{sample.size[0]} x {sample.size[1]}", *sample.errata, *(f for f in sample.flags if f != "mask_soft")]
+    return sample.sample_id, ", ".join(notes)
 
 
 def _plain(text: str) -> str:

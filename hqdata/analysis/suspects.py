@@ -17,13 +17,12 @@ import pyarrow as pa
 from hqdata.analysis.findings import KINDS, SUSPECTS, findings_folder, publish_findings
 from hqdata.analysis.looks import LOOKS, Masks, compute_looks
 from hqdata.analysis.looks import VERSION as LOOKS_VERSION
-from hqdata.analysis.mask_row import masks_of
 from hqdata.analysis.measure import OnSamples, library_versions
 from hqdata.analysis.stats import compute_stats
 from hqdata.analysis.stats_table import VERSION as STATS_VERSION
 from hqdata.arrays import BoolArray, FloatArray
 from hqdata.masks.fit import cross_fits, edges, outline
-from hqdata.sources.decode import open_image, to_rgb
+from hqdata.sources.decode import to_rgb
 from hqdata.store.derived import read_derived_index, read_derived_table
 from hqdata.store.reader import STATS, Collection
 
@@ -268,9 +267,9 @@ def _matches(masks: Masks, positions: list[int], spread: FloatArray) -> dict[int
         sizes.setdefault((width[position], height[position]), []).append(position)
     found = {}
     for group in (group for group in sizes.values() if len(group) > 1):
-        rows = [masks.collection[masks.samples[position]].row for position in group]
-        fields = [edges(to_rgb(open_image(row["image"]["bytes"]).image)).small for row in rows]
-        drawn = [outline(np.where(next(masks_of(row)) > 127, np.uint8(255), np.uint8(0))) for row in rows]
+        samples = [masks.collection[masks.samples[position]] for position in group]
+        fields = [edges(to_rgb(sample.picture())).small for sample in samples]
+        drawn = [outline(np.where(next(sample.each_mask()) > 127, np.uint8(255), np.uint8(0))) for sample in samples]
         fits = cross_fits(fields, [line for line in drawn if line is not None])
         np.fill_diagonal(fits, -np.inf)
         for number, best in enumerate(fits.argmax(axis=1).tolist()):

@@ -1,7 +1,7 @@
 """The tables that SQL reaches: Arrow datasets over a collection's own files, and what their columns mean.
 
 Nothing is loaded here. ``samples`` is memory-mapped and holds no column with pixels, so that no query can read any; the
-others are Parquet files of which a query reads the columns that it names.
+others are Parquet files of which a query reads the columns that it names. A split counts as a collection.
 """
 
 import re
@@ -18,10 +18,13 @@ from pyarrow.fs import LocalFileSystem
 
 from hqdata.analysis import stats_table
 from hqdata.analysis.findings import COLUMNS, DUPLICATES, LEAKS, SCHEMAS, SUSPECTS
+from hqdata.analysis.split_tables import SPLITS, SPLITS_SCHEMA, of_splits, splits_table
 from hqdata.errors import QueryError, UsageError, explain
 from hqdata.schema import REJECT_SCHEMA, SAMPLE_SCHEMA
 from hqdata.store.derived import all_derived, table_file
 from hqdata.store.reader import STATS, Collection
+from hqdata.store.split import is_split
+from hqdata.store.view import SplitView, open_view
 from hqdata.store.writer import REJECTS
 
 CollectionLike: TypeAlias = Collection | str | PathLike[str]
@@ -39,6 +42,8 @@ DERIVED = {
 WORDS = ("source", "part")
 """Columns of few different words, which are read as dictionaries: a group-by over 4.4 million rows takes 3/5 of the
 time that it takes with plain strings."""
+TAR = pa.field("tar", pa.string())
+"""Column of ``samples`` that no shard holds: the index knows it."""
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -51,19 +56,20 @@ class Meaning:
     text: str
 
 
-_COLLECTION = Meaning("", "folder name of the collection; a second one of that name is NAME~2")
+_COLLECTION = Meaning("", "folder name of the collection, or name of the split; a second one of that name is NAME~2")
 SAMPLES: dict[str, Meaning] = {
     "collection": _COLLECTION,
     "sample_id": Meaning("", "source/part/stem, the same from every form of the source"),
     "source": Meaning("", "name of the public dataset, as in `hqdata sources`"),
     "part": Meaning("", "part of the source, such as a training split"),
-    "width": Meaning("px", "width of image and mask, as stored"),
+    "width": Meaning("px", "width of image and mask, as stored, whatever a split does"),
     "height": Meaning("px", "height of image and mask, as stored"),
     "image_sha256": Meaning("", "sha256 (hex) of the original image bytes"),
     "mask_sha256": Meaning("", "sha256 (hex) of the original mask or annotation bytes; NULL where there was none"),
     "pixels_sha256": Meaning("", "sha256 (hex) of the mask's pixels, the same for every encoding of them"),
     "flags": Meaning("", "list of properties worth knowing, words of `hqdata info`: list_contains(flags, 'mask_soft')"),
     "errata": Meaning("", "list of known faults of the sample in its source; empty for nearly all"),
+    TAR.name: Meaning("", "archive that the sample was drawn from, as of SA-1B; NULL where nothing was drawn"),
 }
 REJECTED: dict[str, Meaning] = {
     "collection": _COLLECTION,
@@ -82,7 +88,21 @@ FOUND: dict[str, dict[str, Meaning]] = {
     kind: {"collection": _COLLECTION, **{name: Meaning(unit, text) for name, _, unit, text in columns}}
     for kind, columns in COLUMNS.items()
 }
-MEANINGS: dict[str, dict[str, Meaning]] = {"samples": SAMPLES, "rejects": REJECTED, STATS: MEASURED, **FOUND}
+IN_SPLITS: dict[str, Meaning] = {
+    "collection": Meaning("", "name of the split; a second one of that name is NAME~2"),
+    "mask_id": Meaning("", "the mask"),
+    "weight": Meaning("1", "how often it is drawn in training, relative to a mean of 1; NULL if all are drawn alike"),
+    "scale": Meaning("1", "factor of width and height at reading, at most 1; NULL where images are read as they are"),
+    "degraded": Meaning("", "kind of degradation, a word of `hqdata split create --help`; NULL if there is none"),
+    "strength": Meaning("1", "strength of the degradation, over the diagonal; NULL if there is none, and for `sam`"),
+}
+MEANINGS: dict[str, dict[str, Meaning]] = {
+    "samples": SAMPLES,
+    "rejects": REJECTED,
+    STATS: MEASURED,
+    **FOUND,
+    SPLITS: IN_SPLITS,
+}
 """Every documented column of every table."""
 
 
@@ -101,14 +121,14 @@ class Tables:
 
 
 def open_tables(given: Sequence[CollectionLike], attach: Attachments | None = None) -> Tables:
-    """Open the tables of one or more collections.
+    """Open the tables of one or more collections and splits.
 
     Args:
-        given: collections or their folders.
+        given: collections or splits, or their paths.
         attach: the user's own tables: name to CSV, TSV or Parquet file.
 
     Raises:
-        StoreCorrupt: a folder is no finished collection.
+        StoreCorrupt: a path is no finished collection, or no intact split of one.
         UsageError: no collection, or an attachment whose name is taken or cannot be written in SQL.
         QueryError: an attachment cannot be read, or statistics of two collections do not fit together.
     """
@@ -119,38 +139,57 @@ def open_tables(given: Sequence[CollectionLike], attach: Attachments | None = No
     without = {}
     for kind in DERIVED:
         found = {name: _derived(collection, kind) for name, collection in collections.items()}
-        lacking = tuple(collections[name].folder for name, files in found.items() if not files)
+        lacking = tuple(_place(collections[name], kind) for name, files in found.items() if not files)
         if lacking:
             without[kind] = lacking
         else:
-            datasets[kind] = _parquet(found)
+            datasets[kind] = of_splits(kind, _parquet(found), collections)
+    splits = splits_table(collections)
+    if splits is not None:
+        datasets[SPLITS] = splits
     for name, file in (attach or {}).items():
-        _check_name(name, {*datasets, *DERIVED})
+        _check_name(name, {*datasets, *DERIVED, SPLITS})
         datasets[name] = _attached(Path(file))
     return Tables(datasets=datasets, without=without)
 
 
 def empty_tables() -> Tables:
     """The tables without any collection, for looking at their columns."""
-    samples = pa.schema([field for field in SAMPLE_SCHEMA if field.name not in PIXEL_COLUMNS])
+    samples = pa.schema([*(field for field in SAMPLE_SCHEMA if field.name not in PIXEL_COLUMNS), TAR])
     schemas = {"samples": samples, "rejects": REJECT_SCHEMA, STATS: stats_table.STATS_SCHEMA, **SCHEMAS}
     keyed = {name: pa.schema([pa.field("collection", pa.string()), *fields]) for name, fields in schemas.items()}
+    keyed[SPLITS] = SPLITS_SCHEMA
     return Tables(datasets={name: ds.dataset(item.empty_table()) for name, item in keyed.items()}, without={})
 
 
 def _derived(collection: Collection, kind: str) -> list[Path]:
     """Files of a derived table: the newest one; of ``leaks`` the newest for each evaluation collection."""
+    if kind == STATS and isinstance(collection, SplitView):
+        file = collection.stats_file()
+        return [file] if file else []
     tables = all_derived(collection.folder, kind)
     newest = {index.get("against_digest"): folder / table_file(kind) for index, folder in tables}
     return [newest[key] for key in sorted(newest, key=str)]
 
 
+def _place(collection: Collection, kind: str) -> Path:
+    """What the command that computes a table is given."""
+    return collection.definition.path if kind == STATS and isinstance(collection, SplitView) else collection.folder
+
+
+def _opened(item: CollectionLike) -> Collection:
+    if isinstance(item, Collection):
+        return item
+    return open_view(Path(item)) if is_split(Path(item)) else Collection(Path(item))
+
+
 def _named(given: Sequence[CollectionLike]) -> dict[str, Collection]:
-    """Collections by the name of their folder, made unique."""
+    """Collections by the name of their folder, splits by their own, made unique."""
     named: dict[str, Collection] = {}
     for item in given:
-        collection = item if isinstance(item, Collection) else Collection(Path(item))
-        base = name = collection.folder.resolve().name
+        collection = _opened(item)
+        folder = collection.folder.resolve().name
+        base = name = collection.definition.name if isinstance(collection, SplitView) else folder
         number = 1
         while name in named:
             number += 1
@@ -163,9 +202,21 @@ def _samples(collections: Mapping[str, Collection]) -> ds.Dataset:
     columns = [name for name in SAMPLE_SCHEMA.names if name not in PIXEL_COLUMNS]
     parts = []
     for name, collection in collections.items():
-        table = collection.table.select(columns).replace_schema_metadata(None)
+        whole = collection.collection if isinstance(collection, SplitView) else collection
+        table = whole.table.select(columns).replace_schema_metadata(None).append_column(TAR, _tars(whole))
+        if isinstance(collection, SplitView):
+            # Copied, for these columns are small and slices of single rows are slow to scan.
+            table = table.take(pa.array(collection.positions))
         parts.append(table.add_column(0, "collection", pa.repeat(name, table.num_rows)))
     return ds.dataset(pa.concat_tables(parts))
+
+
+def _tars(collection: Collection) -> pa.ChunkedArray:
+    """Tar of each sample: a shard of a draw holds images of one tar only."""
+    shards = [item for item in collection.index["files"] if item["name"].endswith(".arrow")]
+    if not any("tar" in item for item in shards):
+        return pa.chunked_array([pa.nulls(len(collection), TAR.type)])
+    return pa.chunked_array([pa.repeat(pa.scalar(item.get("tar"), TAR.type), item["rows"]) for item in shards])
 
 
 def _rejects(collections: Mapping[str, Collection]) -> ds.Dataset:

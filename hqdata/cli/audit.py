@@ -12,7 +12,17 @@ from hqdata.analysis.findings import CHANGES, DUPLICATES, KINDS, LEAKS, LEVELS, 
 from hqdata.catalog import load_catalog
 from hqdata.cli.build import Workers
 from hqdata.cli.catalog import Manifests
-from hqdata.cli.show import Json, cell, console, print_json, print_table, progress_bars, size_text, synthetic_note
+from hqdata.cli.show import (
+    Json,
+    cell,
+    console,
+    print_json,
+    print_table,
+    progress_bars,
+    size_text,
+    staged,
+    synthetic_note,
+)
 from hqdata.store.reader import Collection
 
 SHOWN = 3
@@ -48,10 +58,7 @@ def audit(
     collection = Collection(folder)
     bar = progress_bars("samples")
 
-    def progress(name: str, total: int) -> Callable[[int], None]:
-        bar.start(name, total)
-        return bar.advance
-
+    progress = staged(bar)
     try:
         found = run_audit(collection, [Collection(path) for path in against or ()], workers=workers, progress=progress)
         page = None if report is None else _write_report(found, report, manifests, progress)

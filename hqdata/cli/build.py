@@ -94,9 +94,13 @@ def build(
         )
     if recipe is not None and plan:
         with spool_folder(out) as spool:
-            print_plan(survey(recipe, options, spool), options, out, as_json=json)
+            print_plan(survey(recipe, options, spool, out), options, out, as_json=json)
         return
     if recipe is not None:
+        if links and not offline and not json:
+            with spool_folder(out) as spool:
+                for route in survey(recipe, options, spool, out).drawn():
+                    print_tars(route)
         built = build_recipe(recipe, out, options)
     else:
         coding: Coding = choice("--mask-coding", mask_coding, ("grey", "alpha", "instances"))

@@ -9,7 +9,9 @@ import typer
 from hqdata.cli.build import Workers
 from hqdata.cli.collection import print_info, print_rejects
 from hqdata.cli.show import Json, console, print_json, print_table, progress_bars
+from hqdata.cli.split_show import print_balance
 from hqdata.pipelines.demo import audit_demo, run_demo
+from hqdata.pipelines.demo_splits import DemoSplits, split_demo
 from hqdata.pipelines.recipe import Options
 from hqdata.store.reader import Collection
 
@@ -26,26 +28,51 @@ def demo(
     workers: Workers = 2,
     json: Json = False,
 ) -> None:
-    """Draw small stand-ins of the six sources, with copies, leaks and faults planted; pack, build, verify, audit them.
+    """Draw small stand-ins of the six sources and of SA-1B, with copies, leaks and faults planted; pack, build, verify,
+    audit and split them.
 
     Needs no network and no real data. Example: `hqdata demo --out demo`
     """
     options = Options(workers=workers, progress=progress_bars)
     done = run_demo(out, options)
     rows = audit_demo(done, options)
+    splits = split_demo(done, options)
     index = done.built.index
     if json:
         paths = {"evaluation": done.evaluation.folder, "sheet": done.sheet, "planted": done.planted}
-        named = {name: str(path) for name, path in {**paths, "report": done.report}.items()}
-        print_json({**index, "folder": str(done.built.folder), **named, "audit": [asdict(row) for row in rows]})
+        named = {name: str(path) for name, path in {**paths, "report": done.report, "ladder": splits.ladder}.items()}
+        made = {split.name: split.facts for split in splits.splits}
+        print_json(
+            {**index, "folder": str(done.built.folder), **named, "audit": [asdict(row) for row in rows], "splits": made}
+        )
         return
     print_info(index)
     print_rejects(Collection(done.built.folder))
     columns = ("table", "word", "planted#", "found#", "under another word#", "missed#", "found besides#")
     shown = [(r.table, r.word, r.planted, r.found, r.as_another_word, len(r.missed), r.false_alarms) for r in rows]
     print_table("What the audit found of what was planted", columns, shown)
+    _print_splits(splits)
     console().print(
-        f"{done.built.folder}: {index['rows']:,} drawn samples, verified and audited. Pictures in {done.sheet}, the "
-        f"audit's report in {done.report}; evaluation samples in {done.evaluation.folder}, archives in "
-        f"{done.archives}, manifests in {done.manifests}, the list of what was planted in {done.planted}"
+        f"{done.built.folder}: {index['rows']:,} drawn samples, verified and audited. Pictures in {done.sheet} and "
+        f"{splits.ladder}, the audit's report in {done.report}, splits in {splits.folder}; evaluation samples in "
+        f"{done.evaluation.folder}, SA-1B's in {splits.control}, archives in {done.archives}, manifests in "
+        f"{done.manifests}, the list of what was planted in {done.planted}"
     )
+
+
+def _print_splits(done: DemoSplits) -> None:
+    """What was chosen, how it is degraded, and how well the control is balanced."""
+    chosen = [(s.name, s.facts["counts"]["masks"], ", ".join(s.facts["counts"]["sources"])) for s in done.splits]
+    print_table("Splits", ("split", "masks#", "of"), chosen)
+    ladder = [
+        (split.name, source, f"{row['strength']:.5f}", f"{row['boundary_iou']:.3f}", f"{row['iou']:.3f}")
+        for split in done.splits
+        if split.facts["degrade"]
+        for source, row in split.facts["degrade"]["sources"].items()
+    ]
+    print_table("Mask-quality ladder", ("split", "source", "strength#", "boundary IoU#", "IoU#"), ladder)
+    for split in done.splits:
+        if split.facts["balance"]:
+            print_balance(split.facts["balance"], f"Balance of {split.name} against exact")
+    for outcome in done.lost:
+        console().print(f"NOT MADE: {outcome.name}: {outcome.problem}\n".replace("[", "\\["))

@@ -18,7 +18,7 @@ from hqdata.manifest import Archive, Source
 from hqdata.pipelines.drawn import NO_CHOICE, DrawOptions, fetch_tars, redraw
 from hqdata.pipelines.recipe import Options, fetch_archive
 from hqdata.sources.locate import ArchiveFolder, Route
-from hqdata.sources.tars import find_tars
+from hqdata.sources.tars import find_tars, refuse_whole
 
 AcceptTerms = Annotated[
     list[str] | None,
@@ -107,6 +107,7 @@ def _wanted(catalog: Catalog, name: str, prefer: str | None) -> list[tuple[str, 
         first = prefer or recipe.prefer
         takes = [take for take in recipe.take if not take.draw]
         return [item for take in takes for item in _of_source(catalog, catalog.source(take.source), first)]
+    refuse_whole(catalog.source(name), catalog.recipes.values())
     return _of_source(catalog, catalog.source(name), prefer)
 
 

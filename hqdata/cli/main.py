@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from hqdata.cli import audit, build, catalog, collection, demo, export, fetch, sql, stats
+from hqdata.cli import audit, build, catalog, collection, demo, export, fetch, split, sql, stats
 from hqdata.errors import HQDataError, UsageError, explain
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ export.register(app)
 stats.register(app)
 sql.register(app)
 audit.register(app)
+split.register(app)
 demo.register(app)
 
 

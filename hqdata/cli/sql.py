@@ -13,6 +13,7 @@ from hqdata.export.table import BINARY, FORMATS, SUFFIXES, json_text, write_tabl
 from hqdata.fsio.atomic import atomic_file
 from hqdata.limits import QueryLimits
 from hqdata.store.index import read_index
+from hqdata.store.split import is_split, read_split
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +33,9 @@ def register(app: typer.Typer) -> None:
 
 def sql(
     query: Annotated[str | None, typer.Argument(metavar="SELECT", help="One SELECT, in quotes.")] = None,
-    folders: Annotated[list[Path] | None, typer.Argument(metavar="DIR...", help="One or more collections.")] = None,
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR...", help="One or more collections, or splits of them.")
+    ] = None,
     attach: Attach = None,
     kind: Annotated[
         str | None, typer.Option("--format", help="table, csv, json, parquet or arrow; else by --out's suffix.")
@@ -46,8 +49,8 @@ def sql(
     json: Json = False,
 ) -> None:
     """Ask a collection, or several, one question in SQL (DuckDB's). Tables: samples, rejects, stats (after `hqdata
-    stats`), duplicates, leaks, suspects (after `hqdata audit`); a column `collection` tells collections apart. Nothing
-    is ever written to a collection.
+    stats`), duplicates, leaks, suspects (after `hqdata audit`); a column `collection` tells collections apart. A split
+    (NAME.split.json) counts as a collection of its masks, and there is a table splits. Nothing is ever written.
 
     Example: `hqdata sql "SELECT source, count(*) AS masks FROM samples GROUP BY ALL" hqseg-44k`
     """
@@ -60,7 +63,7 @@ def sql(
         listed = questions.schema(*where, attach=attached)
         _give(listed, chosen, out, where, most=listed.num_rows)
         return
-    if query is None or not folders or Path(query).is_dir():
+    if query is None or not folders or Path(query).is_dir() or is_split(Path(query)):
         raise UsageError(
             explain("give a SELECT and after it the collections", expected='hqdata sql "SELECT ..." DIR...', got=query)
         )
@@ -100,11 +103,19 @@ def _give(table: "pa.Table", kind: str, out: Path | None, folders: list[Path], m
         write_table(table, sys.stdout.buffer, kind)
         sys.stdout.buffer.flush()
         return
-    names = [folder.resolve().name for folder in folders]
-    drawn = [name for name, folder in zip(names, folders, strict=True) if read_index(folder)["recipe"]["synthetic"]]
+    facts = [_facts(folder) for folder in folders]
+    drawn = [name for name, synthetic in facts if synthetic]
     note = f"; SYNTHETIC: {', '.join(drawn)} was drawn by hqdata" if drawn else ""
     where = f" written to {out}" if out else ""
     console().print(f"{table.num_rows:,} rows{where}{note}".replace("[", "\\["))
+
+
+def _facts(path: Path) -> tuple[str, bool]:
+    """Name of a collection or split, and whether its images were drawn."""
+    if is_split(path):
+        split = read_split(path)
+        return split.name, bool(split.facts["collection"]["synthetic"])
+    return path.resolve().name, bool(read_index(path)["recipe"]["synthetic"])
 
 
 def _show(table: "pa.Table", most: int) -> None:

@@ -7,8 +7,8 @@ The metadata block follows https://github.com/huggingface/hub-docs/blob/main/dat
 from collections.abc import Iterable, Sequence
 
 from hqdata.export.release import Release
-from hqdata.export.rights import SourceTerms
 from hqdata.schema import FLAGS, REASONS
+from hqdata.store.terms import SourceTerms
 
 SYNTHETIC = "SYNTHETIC: these images and masks were drawn by hqdata; they are not the real datasets."
 TAGS = ("segmentation", "segment-anything", "sam", "hq-sam", "masks", "hqdata")

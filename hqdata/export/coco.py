@@ -13,11 +13,11 @@ from typing import Any
 
 from hqdata.catalog import Catalog
 from hqdata.export.folder import new_folder
-from hqdata.export.rights import SourceTerms, source_terms
 from hqdata.fsio.atomic import atomic_file
 from hqdata.fsio.fault import fault_point
 from hqdata.masks import rle
 from hqdata.store.reader import Collection, Sample
+from hqdata.store.terms import SourceTerms, source_terms
 
 ANNOTATIONS = "annotations.json"
 CATEGORY = {"id": 1, "name": "object", "supercategory": "object"}

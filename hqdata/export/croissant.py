@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from hqdata.export.card import SYNTHETIC, TAGS
 from hqdata.export.release import Config, File, Release
-from hqdata.export.rights import SourceTerms
+from hqdata.store.terms import SourceTerms
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
 PARQUET = "application/x-parquet"

@@ -22,7 +22,7 @@ from hqdata.export.card import card_text, terms_text
 from hqdata.export.croissant import croissant
 from hqdata.export.folder import new_folder
 from hqdata.export.release import Config, File, Release, Split, count
-from hqdata.export.rights import Selection, select_sources, source_terms
+from hqdata.export.rights import Selection, select_sources
 from hqdata.export.shards import GROUP_BYTES, SHARD_BYTES, plan_shards, row_sizes, write_shard
 from hqdata.fetch.progress import SILENT, Progress
 from hqdata.fsio.atomic import atomic_file, write_bytes, write_json
@@ -31,6 +31,7 @@ from hqdata.fsio.fault import fault_point
 from hqdata.store.derived import find_derived
 from hqdata.store.index import content_digest
 from hqdata.store.reader import STATS, Collection
+from hqdata.store.terms import source_terms
 from hqdata.store.verify import verify
 from hqdata.store.writer import file_row
 

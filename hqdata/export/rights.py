@@ -1,42 +1,11 @@
-"""Which sources of a collection may be passed on: the terms of each, and of the bundle that it was taken from."""
+"""Which sources of a collection may be passed on, by their terms."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
 
-from hqdata.catalog import Catalog
 from hqdata.errors import UsageError, explain
+from hqdata.store.terms import SourceTerms
 from hqdata.strict import nearest
-
-Redistribution = Literal["allowed", "forbidden"] | None
-"""None where nobody has stated it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceTerms:
-    """What is known of one source of a collection: from the collection's index, and from the manifest at hand."""
-
-    name: str
-    title: str
-    homepage: str | None
-    licence: str | None
-    summary: str
-    url: str | None
-    """Of the terms."""
-    citation: str
-    synthetic: bool
-    bundles: tuple[str, ...]
-    """Bundles that it was taken from, whose terms count, too."""
-    redistribution: Redistribution
-    """The strictest of all terms that count."""
-    because: str
-    """Whose terms that are."""
-
-    @property
-    def statement(self) -> str:
-        """What the terms say, in words."""
-        said = {"forbidden": "forbid redistribution", "allowed": "allow redistribution"}
-        return f"{self.because} {said.get(self.redistribution or '', 'do not say whether it may be redistributed')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,43 +16,6 @@ class Selection:
     left_out: tuple[SourceTerms, ...]
     allowed: tuple[str, ...]
     """Kept sources of unknown terms; the user states to have the right to pass them on."""
-
-
-def source_terms(index: Mapping[str, Any], catalog: Catalog) -> tuple[SourceTerms, ...]:
-    """Terms of every source of a collection.
-
-    Args:
-        index: the collection's.
-        catalog: manifests at hand. A drawn stand-in of a source is not held to the terms of the real one.
-    """
-    return tuple(_terms_of(name, row, catalog) for name, row in sorted(index["sources"].items()))
-
-
-def _terms_of(name: str, row: Mapping[str, Any], catalog: Catalog) -> SourceTerms:
-    known = catalog.sources.get(name)
-    if known is not None and known.synthetic != row["synthetic"]:
-        known = None
-    bundles = () if row["synthetic"] else tuple(sorted({fact["owner"] for fact in row["archives"]} - {name}))
-    stated: list[tuple[str, Redistribution]] = [("its terms", row["redistribution"])]
-    if known is not None:
-        stated.append(("its terms", known.terms.redistribution))
-    for bundle in bundles:
-        of = catalog.sources.get(bundle)
-        stated.append((f"the terms of {bundle}, from which it was taken,", of.terms.redistribution if of else None))
-    because, verdict = min(stated, key=lambda item: ("forbidden", None, "allowed").index(item[1]))
-    return SourceTerms(
-        name=name,
-        title=row["title"],
-        homepage=known.homepage if known else None,
-        licence=row["licence"],
-        summary=known.terms.summary if known else "",
-        url=known.terms.url if known else None,
-        citation=row["citation"],
-        synthetic=row["synthetic"],
-        bundles=bundles,
-        redistribution=verdict,
-        because=because,
-    )
 
 
 def select_sources(terms: Iterable[SourceTerms], leave_out: Iterable[str] = (), allow: Iterable[str] = ()) -> Selection:

@@ -89,7 +89,7 @@ def check_status(response: httpx.Response, url: str, *, resuming: bool) -> None:
     status = response.status_code
     if status in {200, 206}:
         return
-    kind = Refused if status in {401, 403, 410} else DownloadError
+    kind = Refused if status in {400, 401, 403, 410} else DownloadError
     error = kind(explain(f"{url} was refused", expected="status 200 or 206", got=f"{status} {response.reason_phrase}"))
     if status == 416 and resuming:
         raise StartOver(error)

@@ -24,6 +24,14 @@ _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
 )
 """What the standard library raises on damaged or hostile bytes, apart from what it means to raise."""
+_TAIL = 1 << 20
+"""Most zeros at the end of a tar; two blocks are its end mark, and most tools fill up to 10 KiB."""
+_HEADER_BYTES = 1 << 20
+"""Most bytes of a header that tells more of the next member, such as its long name: they are read into memory whole."""
+_EXTENDED = {
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+}
 
 
 class Container(Protocol):
@@ -118,13 +126,30 @@ class Zip:
         return data
 
 
+class _Header(tarfile.TarInfo):
+    """One header of a tar, refused before the standard library reads as much as the header says that there is."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _EXTENDED and not 0 <= header.size <= _HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {header.size:,} bytes")
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise UnsafeArchive(explain("a tar holds a sparse file", got=repr(header.name)))
+        return header
+
+
+def _open_tar(path: Path) -> tarfile.TarFile:
+    return tarfile.open(path, "r:", errors="surrogateescape", tarinfo=_Header)
+
+
 def first_names(path: Path, count: int) -> list[str]:
     """Names of the first members of a plain tar, without reading on; fewer where it ends or is damaged."""
     names: list[str] = []
     try:
-        with tarfile.open(path, "r:", errors="surrogateescape") as archive:
+        with _open_tar(path) as archive:
             names += (plain_name(info.name) for info in itertools.islice(archive, count))
-    except _DAMAGE:
+    except (*_DAMAGE, UnsafeArchive):
         pass
     return names
 
@@ -181,8 +206,12 @@ class Tar(UnlistedTar):
         """Add members one by one, so that those before a cut are known, and check how the tar ends."""
         path, limits = self._path, self._limits
         try:
-            with tarfile.open(path, "r:", errors="surrogateescape") as archive:
-                for info in archive:
+            with _open_tar(path) as archive:
+                for number, info in enumerate(archive):
+                    if number > limits.archive_members:  # the standard library keeps them all in memory
+                        raise UnsafeArchive(
+                            explain(f"{path}: too many members", expected=f"<= {limits.archive_members:,}")
+                        )
                     if info.size < 0:  # sends the standard library in circles (CVE-2025-8194)
                         raise UnsafeArchive(explain(f"{path} holds a member of negative size", got=repr(info.name)))
                     check_name(info.name, str(path), limits)
@@ -200,7 +229,8 @@ class Tar(UnlistedTar):
         """A tar cut between two members, or with a hole of zeros, reads short without an error: its end tells."""
         if os.pread(self._file, 512, end) != bytes(512):
             raise Truncated(explain(f"{self._path} has no end mark: it is cut short", do="fetch it again"))
-        while rest := os.pread(self._file, _CHUNK, end):
+        place = end
+        while rest := os.pread(self._file, _CHUNK, place):
             if rest.strip(b"\x00"):
                 raise Truncated(
                     explain(
@@ -208,4 +238,8 @@ class Tar(UnlistedTar):
                         do="fetch it again, or unpack it and give the folder",
                     )
                 )
-            end += len(rest)
+            place += len(rest)
+        if place - end > _TAIL:
+            # Some download tools make a file as long as it will be before they fill it.
+            got = f"{place - end:,} zeros at its end"
+            raise Truncated(explain(f"{self._path} is not filled to its end", got=got, do="fetch it again"))

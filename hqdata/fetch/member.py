@@ -3,7 +3,7 @@
 import itertools
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hqdata.errors import DecodeError, UnsafeArchive, explain
 from hqdata.limits import Limits
@@ -26,7 +26,7 @@ def check_name(name: str, where: str, limits: Limits) -> None:
     Raises:
         UnsafeArchive: see above.
     """
-    parts = PurePosixPath(name).parts
+    parts = name.split("/")
     why = None
     if not name or "\x00" in name:
         why = "an empty name or a NUL"

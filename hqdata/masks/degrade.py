@@ -9,7 +9,7 @@ np.int64(18)
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -122,10 +122,11 @@ def _degraded(binary: UInt8Array, kind: str, strength: float, rng: np.random.Gen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solved:
-    """The strength at which masks have, on average, a given boundary IoU against their originals."""
+    """What a strength does to masks, on average; :func:`solve` looks for the one that brings them to a target."""
 
     kind: str
-    target: float
+    target: float | None
+    """Mean boundary IoU that was wanted; None where the strength was given."""
     strength: float
     boundary_iou: float
     """Mean over the masks at that strength."""
@@ -150,7 +151,7 @@ class Solved:
         Raises:
             UsageError: the target was not reached.
         """
-        if self.converged:
+        if self.converged or self.target is None:
             return self
         got = f"{self.boundary_iou:.4f} at strength {self.strength:.6g}"
         why = (
@@ -191,26 +192,48 @@ def solve(
     _check(kind, 0)
     if not 0 < target < 1:
         raise UsageError(explain("a level is a boundary IoU", expected="above 0, below 1", got=target))
-    given = [(mask_id, _binary(mask)) for mask_id, mask in masks]
-    truths = [(mask_id, Banded(mask)) for mask_id, mask in given if mask.any()]
-    if not truths:
-        raise UsageError(explain("no mask to degrade has a foreground pixel", got=f"{len(given)} masks"))
+    truths, left_out = _truths(masks)
     tried = _search(lambda strength: _try(truths, kind, strength, seed), target, tolerance, kind in STRENGTHS)
     # Of equally near ones the weakest: filling holes that are not there degrades nothing.
     best = min(tried, key=lambda one: (abs(one.boundary_iou - target), one.strength))
     return Solved(
         kind=kind,
         target=target,
-        strength=best.strength,
-        boundary_iou=best.boundary_iou,
-        iou=best.iou,
-        spread=best.spread,
+        **asdict(best),
         masks=len(truths),
-        left_out=len(given) - len(truths),
-        emptied=best.emptied,
+        left_out=left_out,
         least=min(one.boundary_iou for one in tried),
         converged=abs(best.boundary_iou - target) <= tolerance,
     )
+
+
+def judge(masks: Iterable[tuple[str, UInt8Array]], kind: str, strength: float, seed: int) -> Solved:
+    """Say what a given strength does to some masks; the arguments are those of :func:`solve`.
+
+    Raises:
+        UsageError: no such kind, a strength that it does not take, or no mask with foreground.
+    """
+    _check(kind, strength)
+    truths, left_out = _truths(masks)
+    found = _try(truths, kind, strength, seed)
+    return Solved(
+        kind=kind,
+        target=None,
+        **asdict(found),
+        masks=len(truths),
+        left_out=left_out,
+        least=found.boundary_iou,
+        converged=True,
+    )
+
+
+def _truths(masks: Iterable[tuple[str, UInt8Array]]) -> tuple[list[tuple[str, Banded]], int]:
+    """Masks with foreground, and how many are without."""
+    given = [(mask_id, _binary(mask)) for mask_id, mask in masks]
+    truths = [(mask_id, Banded(mask)) for mask_id, mask in given if mask.any()]
+    if not truths:
+        raise UsageError(explain("no mask to degrade has a foreground pixel", got=f"{len(given)} masks"))
+    return truths, len(given) - len(truths)
 
 
 @dataclass(frozen=True, slots=True)

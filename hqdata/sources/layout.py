@@ -155,8 +155,8 @@ def _claim(by_root: _Fits, root: str) -> _Claims:
 
 def is_system_file(name: str) -> bool:
     """Whether an operating system left the file: AppleDouble, ``.DS_Store``, ``Thumbs.db``, anything hidden."""
-    path = PurePosixPath(name)
-    return path.name.startswith(".") or path.name.lower() in _SYSTEM_FILES or "__MACOSX" in path.parts
+    parts = name.split("/")
+    return parts[-1].startswith(".") or parts[-1].lower() in _SYSTEM_FILES or "__MACOSX" in parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +260,10 @@ def unflatten(stems: Sequence[str], rules: Sequence[str]) -> dict[str, Key]:
 
 
 def reject(source: str, archive: str, member: str, stage: str, reason: str, detail: str = "") -> Reject:
-    """Make a reject whose text is valid Unicode whatever the member is called."""
-    clean = member.encode("utf-8", "backslashreplace").decode() if not valid_name(member) else member
-    return Reject(source=source, archive=archive, member=clean, stage=stage, reason=reason, detail=detail)
+    """Make a reject whose text is valid Unicode whatever the member is called, or holds."""
+    name, why = (text if valid_name(text) else _escaped(text) for text in (member, detail))
+    return Reject(source=source, archive=archive, member=name, stage=stage, reason=reason, detail=why)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -16,7 +16,7 @@ from hqdata.sources.decode import image_flags, open_image
 from hqdata.sources.mask_coding import encode_mask, pixels_digest, value_flags
 from hqdata.sources.normalize import NormalPair, naming
 from hqdata.sources.orientation import neutralise
-from hqdata.sources.sa1b import choose, complete, read_record
+from hqdata.sources.sa1b import choose, complete, pixels_of, read_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def normalize_record(
         record: the JSON file.
         stem: the image's name without its suffix.
         rules: see there.
-        limits: pixel budget of the image.
+        limits: budgets of pixels and of the record's bytes.
 
     Raises:
         DecodeError: the detail starts with ``image:`` or ``mask:``; no_mask where no mask satisfies the rule.
@@ -63,10 +63,12 @@ def normalize_record(
         decoded = open_image(stored, limits, pixels=False)
     width, height = decoded.size
     with naming("mask"):
-        masks = read_record(record, width, height, stem)
-        taken = [complete(masks[k]) for k in choose(masks, rules.masks, rules.seed, stem, rules.per_image)]
-        if not taken:
+        masks = read_record(record, width, height, stem, limits)
+        chosen = [masks[k] for k in choose(masks, rules.masks, rules.seed, stem, rules.per_image)]
+        if not chosen:
             raise DecodeError("no_mask", f"{len(masks)} masks, rule {rules.masks}")
+        pixels_of(chosen)
+        taken = [complete(mask) for mask in chosen]
         kept = _as_pixels(taken[0]) if rules.single else _as_codes(taken)
     turned = {f"orientation_{tag}", "orientation_ambiguous"} if tag != 1 else set()
     return NormalPair(

@@ -7,11 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from hqdata.arrays import UInt8Array
 from hqdata.errors import HQDataError, StoreCorrupt, explain
+from hqdata.masks import rle
 from hqdata.schema import SAMPLE_SCHEMA
 from hqdata.sources.decode import decode_mask_bytes, open_image, to_rgb
 from hqdata.sources.orientation import to_display
@@ -22,6 +25,8 @@ from hqdata.store.writer import REJECTS
 if TYPE_CHECKING:
     import datasets
 
+    from hqdata.store.view import SplitView
+
 STATS = "stats"
 
 
@@ -30,6 +35,8 @@ class Sample:
     """One row of a collection. Image and mask are decoded when they are first asked for."""
 
     row: dict[str, Any]
+    chosen: tuple[int, ...] | None = None
+    """Which of the collection's masks these are, where a split took some of them only; None for all."""
 
     @property
     def sample_id(self) -> str:
@@ -66,10 +73,19 @@ class Sample:
         """Orientation (1 to 8) that the original image's tag asked for; pixels are in stored order."""
         return next((int(flag[-1]) for flag in self.flags if flag[:-1] == "orientation_"), 1)
 
+    @property
+    def encoded(self) -> bytes | None:
+        """File of the image; None where it is read at another size than the file's."""
+        return bytes(self.row["image"]["bytes"])
+
+    def picture(self) -> Image.Image:
+        """The image in its own pixel format, decoded anew at each call."""
+        return open_image(self.row["image"]["bytes"]).image
+
     @cached_property
     def image(self) -> UInt8Array:
         """``uint8[H, W, 3]``, RGB, in stored order."""
-        return to_rgb(open_image(self.row["image"]["bytes"]).image)
+        return to_rgb(self.picture())
 
     @cached_property
     def mask(self) -> UInt8Array:
@@ -88,6 +104,28 @@ class Sample:
     def masks(self) -> list[dict[str, Any]]:
         """COCO run-length codes with their attributes; empty where there is a single mask."""
         return list(self.row["masks"] or [])
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """Number of each mask among those that the collection holds of the image: 0 for a single mask."""
+        if self.chosen is not None:
+            return self.chosen
+        return tuple(range(len(self.row["masks"] or ()) if self.row["mask"] is None else 1))
+
+    @property
+    def mask_ids(self) -> tuple[str, ...]:
+        """``sample_id#k`` of each mask."""
+        return tuple(f"{self.sample_id}#{k}" for k in self.ks)
+
+    def greys(self, k: int) -> UInt8Array:
+        """Mask number ``k`` of ``ks``, single or not: ``uint8[H, W]``, 0 to 255."""
+        if self.row["mask"] is not None:
+            return self.mask
+        return rle.decode(self.row["masks"][self.ks.index(k)]) * np.uint8(255)
+
+    def each_mask(self) -> Iterator[UInt8Array]:
+        """Every mask as greys, one at a time, in the order of ``mask_ids``."""
+        return (self.greys(k) for k in self.ks)
 
     def upright(self) -> tuple[UInt8Array, UInt8Array]:
         """Image and mask as a person would see them."""
@@ -183,6 +221,19 @@ class Collection:
         """
         folder = require_derived(self.folder, STATS, f"hqdata stats {self.folder}")
         return read_derived_table(folder, STATS)
+
+    def split(self, path: Path | str) -> "SplitView":
+        """Open a split that was made of this collection; it is read like a collection of its own.
+
+        Args:
+            path: its file, ``NAME.split.json``.
+
+        Raises:
+            StoreCorrupt: it is no split, damaged, or made from another content.
+        """
+        from hqdata.store.view import open_view  # noqa: PLC0415 - a view is a collection, too
+
+        return open_view(path, self)
 
     def to_hf(self) -> "datasets.Dataset":
         """Open the same files with Hugging Face ``datasets``."""

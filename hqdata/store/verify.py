@@ -13,6 +13,9 @@ from hqdata.sources.mask_coding import pixels_digest
 from hqdata.store.index import INDEX, content_digest, read_index
 from hqdata.store.reader import Collection
 
+HF_CACHE = "cache-*.arrow"
+"""What Hugging Face ``datasets`` writes beside files that it opened, at every shuffle; no part of the collection."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -67,7 +70,8 @@ def _file_problems(
         elif sha256_file(path, on_bytes) != item["sha256"]:
             yield Problem(file=name, what="has another sha256 than the index says")
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.relative_to(folder).as_posix() not in known:
+        cached = path.parent == folder and path.match(HF_CACHE)
+        if path.is_file() and path.relative_to(folder).as_posix() not in known and not cached:
             yield Problem(file=path.relative_to(folder).as_posix(), what="is not in the index")
 
 

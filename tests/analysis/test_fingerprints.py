@@ -12,7 +12,7 @@ from hqdata.demo.plants import Picture
 from hqdata.errors import StoreCorrupt
 from hqdata.masks.hashes import tile_hashes
 from hqdata.masks.keypoints import codes, keypoints
-from hqdata.store.reader import Collection
+from hqdata.store.reader import Collection, Sample
 from tests.masks.texture import texture
 from tests.pictures import collection, drawn, row_of, small
 
@@ -55,8 +55,8 @@ def test_an_object_has_its_share_of_keypoints() -> None:
     mask = np.zeros((300, 400), np.uint8)
     mask[100:150, 200:250] = 255
     picture = Picture(np.repeat(texture(300, 400)[..., None], 3, axis=2), mask)
-    [row] = fingerprint_rows({"sample_id": "a", **row_of(picture)})
-    [bare] = fingerprint_rows({"sample_id": "a", **row_of(picture, masks=[])})
+    [row] = fingerprint_rows(Sample({"sample_id": "a", **row_of(picture)}))
+    [bare] = fingerprint_rows(Sample({"sample_id": "a", **row_of(picture, masks=[])}))
     counts = []
     for item in (row, bare):
         x, y = np.frombuffer(item["points"], "<f2").reshape(-1, 4)[:, :2].astype(int).T

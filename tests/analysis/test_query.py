@@ -41,9 +41,10 @@ def one(sql, *collections, **options):
 def test_samples_are_the_collection_without_pixels(hqseg):
     table = hqdata.sql("SELECT * FROM samples", hqseg)
     names = [name for name in SAMPLE_SCHEMA.names if name not in PIXEL_COLUMNS]
-    assert table.column_names == ["collection", *names]
+    assert table.column_names == ["collection", *names, "tar"]
     assert table.select(names).to_pylist() == hqseg.table.select(names).to_pylist()
     assert set(table.column("collection").to_pylist()) == {hqseg.folder.name}
+    assert set(table.column("tar").to_pylist()) == {None}
 
 
 def test_rejects_are_the_collections(hqseg):
@@ -91,7 +92,7 @@ def test_no_query_reads_a_pixel(measured):
     body = "\n".join(
         [
             "assert hqdata.sql('SELECT * FROM samples', collection).num_rows == 109",
-            "assert hqdata.sql('SUMMARIZE samples', collection).num_rows == 11",
+            "assert hqdata.sql('SUMMARIZE samples', collection).num_rows == 12",
             "hqdata.sql('SELECT source, avg(width), max(len(flags)) FROM samples GROUP BY ALL', collection)",
             "hqdata.sql('SELECT * FROM samples JOIN stats USING (collection, sample_id)', collection)",
         ]
@@ -318,7 +319,8 @@ def test_every_column_is_documented_and_nothing_else(measured):
     every = schema().to_pylist()
     listed = {name: [row["column"] for row in every if row["table"] == name] for name in MEANINGS}
     assert listed == {name: list(meanings) for name, meanings in MEANINGS.items()}
-    assert [name for name in SAMPLE_SCHEMA.names if name not in PIXEL_COLUMNS] == listed["samples"][1:]
+    assert [name for name in SAMPLE_SCHEMA.names if name not in PIXEL_COLUMNS] == listed["samples"][1:-1]
+    assert listed["samples"][-1] == "tar"
     assert listed["rejects"][1:] == REJECT_SCHEMA.names
     assert listed["stats"][1:] == STATS_SCHEMA.names
     assert [listed[kind][1:] for kind in SCHEMAS] == [fields.names for fields in SCHEMAS.values()]

@@ -5,7 +5,18 @@ import pytest
 from PIL import Image
 
 import hqdata
-from hqdata.analysis.sheet import BACKGROUND, HEADER, LABEL, MARGIN, OUTLINE, TILE, choose, contact_sheet, outlined
+from hqdata.analysis.sheet import (
+    BACKGROUND,
+    HEADER,
+    LABEL,
+    MARGIN,
+    OUTLINE,
+    TILE,
+    choose,
+    contact_sheet,
+    outlined,
+    side_by_side,
+)
 from hqdata.pipelines.own_data import build_own
 from hqdata.pipelines.recipe import Options
 from tests.helpers import pair, sha256, write_files
@@ -78,3 +89,16 @@ def test_any_name_can_be_shown(tmp_path, stem):
     build_own(tmp_path / "im", tmp_path / "gt", "own", tmp_path / "out", Options())
     assert contact_sheet(hqdata.open(tmp_path / "out"), tmp_path / "sheet.png") == 1
     assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+
+def test_the_same_samples_side_by_side(hqseg, tmp_path):
+    names = ("one", "other", "third")
+    path = tmp_path / "side.png"
+    assert side_by_side(dict.fromkeys(names, hqseg), path, count=5) == 5
+    places = tiles(path, len(names))
+    assert len(places) == 15
+    for row in range(5):
+        first, second, third = places[3 * row : 3 * row + 3]
+        assert (first != BACKGROUND).any()
+        assert np.array_equal(first, second)
+        assert np.array_equal(first, third)

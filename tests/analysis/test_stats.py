@@ -25,7 +25,7 @@ from hqdata.pipelines.recipe import build_recipe
 from hqdata.schema import Record
 from hqdata.store.derived import find_derived
 from hqdata.store.index import FORMAT, content_digest
-from hqdata.store.reader import Collection
+from hqdata.store.reader import Collection, Sample
 from hqdata.store.writer import file_row, publish, write_rejects, write_shard
 from tests.helpers import hqdata as run
 from tests.helpers import pair, snapshot, tiny_source
@@ -242,7 +242,7 @@ def test_a_mask_of_another_size_than_its_image_is_an_error(tmp_path: Path) -> No
     row = many_masks(tmp_path / "many")[0].row
     row["masks"][1].update(rle.encode(disk(50, 9)))
     with pytest.raises(StoreCorrupt, match="mask 1 of sa/all/0 has another size"):
-        list(sample_rows(row))
+        list(sample_rows(Sample(row)))
 
 
 def test_one_shape_at_two_resolutions_agrees_in_the_scales_that_are_safe() -> None:

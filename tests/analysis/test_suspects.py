@@ -68,7 +68,7 @@ def tables(of: Collection) -> tuple[pa.Table, pa.Table]:
     for sample in of:
         key = (sample.sample_id, sample.row["pixels_sha256"], str(sample.row["masks"])[:200])
         if key not in MEASURED:
-            MEASURED[key] = list(sample_rows(sample.row)), list(sample_looks(sample.row))
+            MEASURED[key] = list(sample_rows(sample)), list(sample_looks(sample))
         stats += MEASURED[key][0]
         looks += MEASURED[key][1]
     return pa.Table.from_pylist(stats, STATS_SCHEMA), pa.Table.from_pylist(looks, LOOKS_SCHEMA)

@@ -60,7 +60,7 @@ def many_masks(folder: Path) -> Collection:
         "unverified": False,
         "versions": {},
         "content_digest": content_digest((r.sample_id, r.image_sha256, r.pixels_sha256) for r in records),
-        "files": [file_row(partial, name) for name in ("rejects.parquet", "sa-00000.arrow")],
+        "files": [file_row(partial, "rejects.parquet"), {**file_row(partial, "sa-00000.arrow"), "rows": 2}],
     }
     publish(partial, folder, index)
     return Collection(folder)

@@ -20,13 +20,14 @@ from hqdata.analysis.stats import compute_stats
 from hqdata.catalog import load_catalog
 from hqdata.errors import DiskFull, StoreCorrupt, UsageError
 from hqdata.export.hub import HubOptions, export_hub
-from hqdata.export.rights import select_sources, source_terms
+from hqdata.export.rights import select_sources
 from hqdata.export.shards import plan_shards, require_pixels
 from hqdata.limits import Limits
 from hqdata.pipelines.own_data import build_own
 from hqdata.pipelines.recipe import Options, build_recipe
 from hqdata.schema import FEATURES, FLAGS, SAMPLE_SCHEMA
 from hqdata.store.reader import Collection
+from hqdata.store.terms import source_terms
 from tests.helpers import pairs, sha256, snapshot, tiny_source, write_files, write_recipe, write_toml
 
 SMALL = HubOptions(group_bytes=200_000, shard_bytes=1_000_000)

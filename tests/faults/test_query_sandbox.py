@@ -219,7 +219,7 @@ HARMLESS = {
     "VALUES (1), (2)": 2,
     "TABLE rejects LIMIT 2": 2,
     "FROM (SHOW TABLES) WHERE name IN ('samples', 'rejects')": 2,
-    "DESCRIBE samples": 11,
+    "DESCRIBE samples": 12,
     "SUMMARIZE SELECT width FROM samples": 1,
     "EXPLAIN SELECT * FROM samples": 1,
     "explain analyze select count(*) from samples": 1,

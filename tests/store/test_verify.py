@@ -97,6 +97,12 @@ def test_another_size_is_told(copy, change, what):
         Collection(copy)
 
 
+def test_what_datasets_keeps_beside_the_data_is_no_damage(copy):
+    Collection(copy).to_hf().shuffle(seed=1)
+    assert list(copy.glob("cache-*.arrow"))
+    assert verify(copy, deep=True) == []
+
+
 def test_no_collection_at_all(tmp_path):
     (problem,) = verify(tmp_path / "nothing")
     assert problem.file == INDEX
