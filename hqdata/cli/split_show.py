@@ -19,7 +19,7 @@ def print_summary(split: Split, notes: Sequence[Mapping[str, Any]] | None = None
     facts, out = split.facts, console()
     out.print(f"[bold]{split.name}[/bold]  of {facts['collection']['recipe']}, {split.content_digest[:12]}")
     synthetic_note({"recipe": facts["collection"]})
-    chosen = "\n".join(f"  {name}: {_text(value)}" for name, value in facts["request"].items() if name != "name")
+    chosen = "\n".join(f"  {name}: {text}" for name, text in _asked(facts))
     out.print(f"{chosen or '  every mask'}\n".replace("[", "\\["))
     counts = facts["counts"]
     drawn = facts["sampling"] or {source: n / counts["masks"] for source, n in counts["sources"].items()}
@@ -133,7 +133,10 @@ def _difference(value: float | None) -> str:
 
 
 def _print_terms(terms: Mapping[str, Any]) -> None:
-    cause = "; ".join(f"{row['source']}: {row['statement']}" for row in terms["because"])
+    said: dict[str, list[str]] = {}
+    for row in terms["because"]:
+        said.setdefault(row["statement"], []).append(row["source"])
+    cause = "; ".join(f"{', '.join(sources)}: {statement}" for statement, sources in said.items())
     why = f" ({cause})" if terms["redistribution"] != "allowed" else ""
     console().print(f"Redistribution: {terms['redistribution']}{why}\n".replace("[", "\\["))
 
@@ -149,7 +152,7 @@ def print_splits(folder: Path, splits: Sequence[Split]) -> None:
     rows = []
     for split in splits:
         facts = split.facts
-        asked = "; ".join(f"{name} {_text(value)}" for name, value in facts["request"].items() if name != "name")
+        asked = "; ".join(f"{name} {text}" for name, text in _asked(facts))
         counts = facts["counts"]
         recipe = facts["collection"]["recipe"]
         rows.append((split.name, recipe, counts["masks"], facts["terms"]["redistribution"], asked or "every mask"))
@@ -174,6 +177,18 @@ def print_difference(found: Difference, a: str, b: str) -> None:
         out.print(f"{len(found.changes):,} masks and {len(found.choices):,} choices differ")
     else:
         out.print("the same masks, read the same way")
+
+
+def _asked(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was asked for; evaluation collections by the names that the audit knows."""
+    names = {row["content_digest"]: row["name"] for row in facts["leaks"]["checked"]}
+    found = []
+    for name, value in facts["request"].items():
+        if isinstance(value, list):
+            found.append((name, ", ".join(names.get(item, item) for item in value)))
+        elif name != "name":
+            found.append((name, _text(value)))
+    return found
 
 
 def _text(value: Any) -> str:

@@ -185,7 +185,17 @@ def _without_random(choice: Choice) -> None:
         return
     as_many = removal.remove_sources(choice.copies, choice.masks, names, keep_copies=request.keep_copies)
     others = [mask_id for mask_id in choice.masks if source_of(mask_id) not in names]
-    gone = leave_out(others, choice.copies.unit, len(removal.removed(as_many)), request.seed)
+    number = len(removal.removed(as_many))
+    if number >= len(others):
+        raise UsageError(
+            explain(
+                f"--without-random {' '.join(names)}: the other sources have too few masks to leave out as many",
+                expected=f"more than {number:,}",
+                got=f"{len(others):,}",
+                did="nothing was written",
+            )
+        )
+    gone = leave_out(others, choice.copies.unit, number, request.seed)
     reason = f"drawn at random, in place of {', '.join(names)}"
     choice.remove(removal.note(mask_id, "removed", "without_random", reason) for mask_id in gone)
 

@@ -200,6 +200,7 @@ def test_weights_and_terms_are_written(plain: Collection, tmp_path: Path) -> Non
         ({"only": ("aple",)}, 'did you mean "apple"'),
         ({"only": ("apple",), "without": ("a",)}, "no mask is left"),
         ({"size": 25}, "at most 24"),
+        ({"without_random": ("banana", "cherry")}, "too few masks to leave out as many"),
         ({"size_of": "none.split.json"}, "--size-of"),
         ({"per_source": 7}, "apple has 6"),
         ({"best": 0.5, "by": "area"}, "no column"),
