@@ -10,7 +10,8 @@ of every way alike. The ways:
 - floor: read each image and record through the standard library's ``tarfile`` and parse the JSON, nothing else;
 - list: list the tar and rank its images, which a build does once a tar;
 - stream: list, rank, read image and record by their offsets, parse and check the record, take a mask;
-- build: all of a build with one worker, the mask's PNG, hashes, shards and verification included; single and all masks.
+- build: all of a build with one worker, the mask's PNG, hashes, shards and verification included; single and all masks;
+- grow: the same where the collection stands in for the tar, which is gone: verified, copied, verified again.
 """
 
 import argparse
@@ -160,7 +161,13 @@ def main() -> None:
             "stream": lambda: stream(path, catalog, archives),
         }
         seconds = timed(quick, given.rounds)
-        slow = {"floor": quick["floor"], **{name: build(choice) for name, choice in builds.items()}}
+        own = Options(archives=root / "none", manifests=(manifests,), offline=True, replace=True)
+        build(DrawOptions())()
+        slow = {
+            "floor": quick["floor"],
+            **{name: build(choice) for name, choice in builds.items()},
+            "grow, single": lambda: build_recipe("sa1b-44k", root / "out-0", own),
+        }
         whole = timed(slow, given.builds)
     print(f"{given.images} images of {path_bytes / given.images / 1000:.0f} kB with their records, {len(taken)} taken")
     for rounds in (seconds, whole):

@@ -42,6 +42,11 @@ def test_long_table_is_cut_and_says_so(hqseg):
     assert text.splitlines()[-1].startswith("130 rows")
 
 
+@pytest.mark.parametrize("text", ["SELECT " + "1 + " * 300 + "1 AS n", "SELECT 301 AS n -- " + "x" * 5000])
+def test_a_statement_may_be_longer_than_any_path(hqseg, text):
+    assert json.loads(run(text, hqseg.folder, "--json")) == [{"n": 301}]
+
+
 def test_json_and_csv_are_pure(hqseg):
     rows = json.loads(run(COUNT, hqseg.folder, "--json"))
     assert {row["source"]: row["n"] for row in rows} == EXPECTED

@@ -185,7 +185,7 @@ def _asked(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = []
     for name, value in facts["request"].items():
         if isinstance(value, list):
-            found.append((name, ", ".join(names.get(item, item) for item in value)))
+            found.append((name, ", ".join(names.get(item, str(item)) for item in value)))
         elif name != "name":
             found.append((name, _text(value)))
     return found

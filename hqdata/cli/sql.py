@@ -63,12 +63,21 @@ def sql(
         listed = questions.schema(*where, attach=attached)
         _give(listed, chosen, out, where, most=listed.num_rows)
         return
-    if query is None or not folders or Path(query).is_dir() or is_split(Path(query)):
+    if query is None or not folders or _names_data(query):
         raise UsageError(
             explain("give a SELECT and after it the collections", expected='hqdata sql "SELECT ..." DIR...', got=query)
         )
     limits = replace(_DEFAULT, seconds=seconds, rows=rows)
     _give(questions.select(query, *folders, attach=attached, limits=limits), chosen, out, folders)
+
+
+def _names_data(query: str) -> bool:
+    """Whether what stands in the place of a statement is a collection or a split."""
+    try:
+        return Path(query).is_dir() or is_split(Path(query))
+    except (OSError, ValueError):
+        # A statement may be longer than any path, or hold what no path can.
+        return False
 
 
 def _format(kind: str | None, out: Path | None, *, as_json: bool) -> str:
