@@ -159,8 +159,11 @@ def write_split(
         The split as it is on disk; an equal one that is there already stays as it is.
 
     Raises:
-        UsageError: another split of that name is there; nothing was changed.
+        UsageError: another split of that name is there, or ``folder`` lies in the collection; nothing was changed.
     """
+    if collection.resolve() in (folder.resolve(), *folder.resolve().parents):
+        what = f"a split cannot lie in its collection, {collection}: collections never change"
+        raise UsageError(explain(what, got=f"--out {folder}", did="nothing was written", do="choose another folder"))
     path, ids_path, notes_path = split_files(folder, name)
     body: dict[str, Any] = {"format": FORMAT, "name": name, **facts}
     body["rows"] = {"ids": _rows_digest(ids), "notes": digest_of(list(notes))}

@@ -67,19 +67,25 @@ def _flight(chance: FloatArray, moments: FloatArray, rng: np.random.Generator) -
 
 def _settled(chance: FloatArray, moments: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Move the chances of a few masks as long as there is a direction that changes no moment."""
-    ways = _null_space(moments)
+    ways, decided = _null_space(moments), np.zeros(len(chance), bool)
     while ways.shape[1]:
         chance = _moved(chance, ways[:, -1], rng)
-        for mask in np.flatnonzero(_is_decided(chance)):
-            # One direction less, so that the others leave this mask where it is; the steepest, for the least rounding.
-            steepest = int(np.abs(ways[mask]).argmax())
-            if abs(ways[mask, steepest]) > _ROUNDING:
-                spent = ways[:, steepest] / ways[mask, steepest]
-                ways = np.delete(ways - np.outer(spent, ways[mask]), steepest, axis=1)
-            ways[mask] = 0
-            if not ways.shape[1]:
-                break
+        fresh, decided = _is_decided(chance) & ~decided, _is_decided(chance)
+        for mask in np.flatnonzero(fresh).tolist():
+            ways = _without(ways, mask)
     return chance
+
+
+def _without(ways: FloatArray, mask: int) -> FloatArray:
+    """Directions that leave a mask where it is: one less, the steepest, for the least rounding."""
+    if not ways.shape[1]:
+        return ways
+    steepest = int(np.abs(ways[mask]).argmax())
+    if abs(ways[mask, steepest]) > _ROUNDING:
+        spent = ways[:, steepest] / ways[mask, steepest]
+        ways = np.delete(ways - np.outer(spent, ways[mask]), steepest, axis=1)
+    ways[mask] = 0
+    return ways
 
 
 def _null_space(moments: FloatArray) -> FloatArray:

@@ -21,6 +21,7 @@ RIDGE = 1e-3
 _STEPS = 60
 _BLOCK = 16_384
 _LARGE, _PART = 40_000, 8
+"""A pool larger than this begins where one mask in so many ends."""
 _GRID = 2.0**20
 
 
@@ -36,10 +37,10 @@ def chances(off: FloatArray, size: int) -> FloatArray:
     """
     if size == len(off):
         return np.ones(size)
-    dual = _solve(off, size, None)
-    if dual is None:
+    slope = _solve(off, size, None)
+    if slope is None:
         raise AssertionError("only a search with slack ends early")
-    return resized(_logistic(_times(off, dual)), size)
+    return _chances(off, slope, size)
 
 
 def allows(off: FloatArray, size: int, slack: FloatArray) -> bool:
@@ -55,11 +56,8 @@ def allows(off: FloatArray, size: int, slack: FloatArray) -> bool:
     """
     if size >= len(off):
         return size == len(off) and bool((np.abs(off.mean(axis=0, dtype=np.float64)) < slack).all())
-    dual = _solve(off, size, slack)
-    if dual is None:
-        return False
-    missed = resized(_logistic(_times(off, dual)), size) @ off
-    return bool((np.abs(missed) < size * slack).all())
+    slope = _solve(off, size, slack)
+    return slope is not None and bool((np.abs(_chances(off, slope, size) @ off) < size * slack).all())
 
 
 def resized(chance: FloatArray, size: int) -> FloatArray:
@@ -70,32 +68,35 @@ def resized(chance: FloatArray, size: int) -> FloatArray:
     return np.asarray(chance * (size / chance.sum()))
 
 
+def _chances(off: FloatArray, slope: FloatArray, size: int) -> FloatArray:
+    score = _times(off, slope)
+    return resized(_logistic(score + _level(score, size)), size)
+
+
 def _solve(off: FloatArray, size: int, slack: FloatArray | None) -> FloatArray | None:
-    """``a`` and ``b``; None as soon as it is proved that no chances miss the moments by less than the slack."""
-    dual = _start(off, size)
-    ridge = np.full(len(dual), RIDGE * size)
-    # Next to nothing, for where all chances are 0 or 1 the slope alone leaves ``a`` open.
-    ridge[0] = 1e-12 * size
-    score = _times(off, dual)
-    value = _value(score, dual, size, ridge)
+    """``b``; None as soon as it is proved that no chances miss the moments by less than the slack."""
+    slope = _start(off, size)
+    score = _times(off, slope)
+    level = _level(score, size)
+    value = _value(score, level, slope, size)
     for _ in range(_STEPS):
-        if slack is not None and _is_impossible(score - dual[0], dual[1:], size, slack):
+        if slack is not None and _is_impossible(score, slope, size, slack):
             return None
-        gradient, hessian = _derivatives(off, score, dual, size, ridge)
+        gradient, hessian = _derivatives(off, score + level, slope, size)
         step = -np.linalg.solve(hessian, gradient)
-        gain = float(-gradient @ step)
-        moved, length = _times(off, step), 1.0
+        gain, moved, length = float(-gradient @ step), _times(off, step), 1.0
         while True:
-            after = _value(score + length * moved, dual + length * step, size, ridge)
+            level = _level(score + length * moved, size, level)
+            after = _value(score + length * moved, level, slope + length * step, size)
             # A gain this small drowns in the rounding of the sum.
-            if after <= value - 1e-4 * length * gain or gain < 1e-8 * size or length < 1e-6:
+            if after <= value - 1e-4 * length * gain or gain < 1e-8 * size or length < 1e-9:
                 break
-            length /= 2
-        dual, score, value = dual + length * step, score + length * moved, after
+            length /= 4
+        slope, score, value = slope + length * step, score + length * moved, after
         if gain < 1e-12 * size:
             break
     # On a grid, so that the last bits, which depend on the machine's linear algebra, decide nothing.
-    return np.asarray(np.round(dual * _GRID) / _GRID)
+    return np.asarray(np.round(slope * _GRID) / _GRID)
 
 
 def _start(off: FloatArray, size: int) -> FloatArray:
@@ -104,41 +105,57 @@ def _start(off: FloatArray, size: int) -> FloatArray:
         part = _solve(off[::_PART], size // _PART, None)
         if part is not None:
             return part
-    return np.concatenate([[np.log(size / (len(off) - size))], np.zeros(off.shape[1])])
+    return np.zeros(off.shape[1])
 
 
-def _is_impossible(gained: FloatArray, slope: FloatArray, size: int, slack: FloatArray) -> bool:
+def _is_impossible(score: FloatArray, slope: FloatArray, size: int, slack: FloatArray) -> bool:
     """Whether even the masks that lie farthest along ``b`` are, on the whole, farther off than may be.
 
     If chances miss each moment by its slack at most, then sum p (b d) >= -n sum |b| slack. No chances give more on the
     left than the n largest values of b d do (Farkas' lemma).
     """
-    most = np.partition(gained, len(gained) - size)[len(gained) - size :].sum()
+    most = np.partition(score, len(score) - size)[len(score) - size :].sum()
     return bool(most < -size * (np.abs(slope) @ slack))
 
 
-def _value(score: FloatArray, dual: FloatArray, size: int, ridge: FloatArray) -> float:
-    return float(np.logaddexp(0, score).sum() - size * dual[0] + (ridge * dual**2).sum() / 2)
+def _level(score: FloatArray, size: int, near: float = 0.0) -> float:
+    """``a`` that makes the chances sum to ``size``: Newton's method, or halving where that leads astray."""
+    even = np.log(size / (len(score) - size))
+    low, high, level = even - score.max(), even - score.min(), near
+    while high - low > 1e-12 * max(1, abs(low), abs(high)):
+        if not low < level < high:
+            level = (low + high) / 2
+        chance = _logistic(score + level)
+        excess, steepness = chance.sum() - size, (chance * (1 - chance)).sum()
+        if abs(excess) < 1e-10 * size:
+            break
+        low, high = (low, level) if excess > 0 else (level, high)
+        level = level - excess / steepness if steepness > 1e-12 * size else low
+    return float(level)
 
 
-def _derivatives(
-    off: FloatArray, score: FloatArray, dual: FloatArray, size: int, ridge: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Gradient and Hessian of the dual."""
-    gradient, hessian = ridge * dual, np.diag(ridge)
-    gradient[0] -= size
+def _value(score: FloatArray, level: float, slope: FloatArray, size: int) -> float:
+    return float(np.logaddexp(0, score + level).sum() - size * level + RIDGE * size * (slope @ slope) / 2)
+
+
+def _derivatives(off: FloatArray, score: FloatArray, slope: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
+    """Gradient and Hessian of the dual by ``b``, ``a`` being always the best for it."""
+    chance = _logistic(score)
+    spread = chance * (1 - chance)
+    count = len(slope)
+    gradient, hessian, cross = RIDGE * size * slope, RIDGE * size * np.eye(count), np.zeros(count)
     for part in _blocks(len(off)):
-        chance = _logistic(score[part])
-        block = np.column_stack([np.ones(len(chance)), off[part]])
-        gradient += chance @ block
-        hessian += block.T @ (block * (chance * (1 - chance))[:, None])
-    return gradient, hessian
+        block = off[part].astype(np.float64)
+        weighted = block * spread[part, None]
+        gradient += chance[part] @ block
+        hessian += block.T @ weighted
+        cross += weighted.sum(axis=0)
+    return gradient, hessian - np.outer(cross, cross) / max(spread.sum(), 1e-300)
 
 
-def _times(off: FloatArray, dual: FloatArray) -> FloatArray:
-    """A + b d of every mask."""
-    parts = [dual[0] + off[part].astype(np.float64) @ dual[1:] for part in _blocks(len(off))]
-    return np.concatenate(parts)
+def _times(off: FloatArray, slope: FloatArray) -> FloatArray:
+    """Score of every mask: b d."""
+    return np.concatenate([off[part].astype(np.float64) @ slope for part in _blocks(len(off))])
 
 
 def _logistic(score: FloatArray) -> FloatArray:

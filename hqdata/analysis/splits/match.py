@@ -29,6 +29,7 @@ FEWEST = 10
 TRIES = 8
 """Draws of one size; the first that is accepted is taken (rejective sampling: Fuller, Biometrika 96, 2009)."""
 _NEAR = 200
+"""The largest number of masks is searched to one in so many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -250,3 +250,11 @@ def test_the_json_is_plain_and_complete(audited: Collection, tmp_path: Path) -> 
     assert facts["request"] == {"name": "a", "only": ["apple"], "exclude_audit": ["leaks"]}
     assert facts["collection"]["recipe"] == "fruit"
     assert not Path(facts["collection"]["folder"]).is_absolute()
+
+
+@pytest.mark.parametrize("below", ["", "splits"])
+def test_a_split_never_lies_in_its_collection(plain: Collection, below: str) -> None:
+    before = snapshot(plain.folder)
+    with pytest.raises(HQDataError, match="collections never change"):
+        make(plain, plain.folder / below)
+    assert snapshot(plain.folder) == before
