@@ -51,6 +51,7 @@ benchmark: $(READY) ## Measure speed and the audit's recall and precision, side 
 	$(BIN)/python benchmarks/degrade.py
 	$(BIN)/python benchmarks/draw.py
 	$(BIN)/python benchmarks/sa1b.py
+	$(BIN)/python benchmarks/match.py
 	$(BIN)/python benchmarks/encoder.py
 
 clean: ## Remove what the other commands made

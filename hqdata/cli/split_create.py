@@ -86,6 +86,9 @@ def create(
     ] = None,
     to: Annotated[Path | None, typer.Option("--to", metavar="SPLIT", help="Split (or collection) to match.")] = None,
     bins: Annotated[int, typer.Option("--bins", help="Quantile bins of each matched column.")] = 5,
+    joint: Annotated[
+        bool, typer.Option("--joint", help="Every two matched columns are to go together as they do in --to.")
+    ] = False,
     balance: Annotated[
         float, typer.Option("--balance", help="Largest standardised mean difference that is accepted.")
     ] = 0.1,
@@ -147,6 +150,7 @@ def create(
         match=_list(match),
         to=_reference(to, out),
         bins=bins,
+        joint=joint,
         balance=balance,
         size=size,
         size_of=_reference(size_of, out),

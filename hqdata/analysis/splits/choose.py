@@ -195,7 +195,8 @@ def _without_random(choice: Choice) -> None:
                 did="nothing was written",
             )
         )
-    gone = leave_out(others, choice.copies.unit, number, request.seed)
+    # Controls of different sources are draws of their own, so that chance does not strike all of them alike.
+    gone = leave_out(others, choice.copies.unit, number, request.seed, salt=f"{','.join(names)}:")
     reason = f"drawn at random, in place of {', '.join(names)}"
     choice.remove(removal.note(mask_id, "removed", "without_random", reason) for mask_id in gone)
 

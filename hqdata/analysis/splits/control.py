@@ -100,6 +100,7 @@ def matched(control: Control, target: Data, request: Request, size: int | None) 
         bins=request.bins,
         limit=request.balance,
         seed=request.seed,
+        joint=request.joint,
     )
     return Drawn(
         masks=found.ids,

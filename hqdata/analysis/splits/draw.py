@@ -103,8 +103,8 @@ def halve(mask_ids: Iterable[str], unit: Callable[[str], str], seed: int) -> tup
     return sorted(halves[0]), sorted(halves[1])
 
 
-def leave_out(mask_ids: Iterable[str], unit: Callable[[str], str], number: int, seed: int) -> list[str]:
-    """As many masks at random, whole units where they fit into the number; sorted.
+def leave_out(mask_ids: Iterable[str], unit: Callable[[str], str], number: int, seed: int, salt: str = "") -> list[str]:
+    """As many masks at random, whole units where they fit into the number; sorted. Another salt is another draw.
 
     Raises:
         UsageError: there are not as many.
@@ -114,7 +114,7 @@ def leave_out(mask_ids: Iterable[str], unit: Callable[[str], str], number: int, 
         members.setdefault(unit(mask_id), []).append(mask_id)
     found: list[str] = []
     rest: list[str] = []
-    for name in _ranked(members, seed):
+    for name in _ranked(members, seed, salt):
         fits = len(found) + len(members[name]) <= number
         (found if fits else rest).extend(members[name])
     missing = number - len(found)
@@ -144,8 +144,8 @@ def weigh(mask_ids: Sequence[str], shares: Mapping[str, float]) -> dict[str, flo
     return {mask_id: len(mask_ids) * each[source_of(mask_id)] / numbers[source_of(mask_id)] for mask_id in mask_ids}
 
 
-def _ranked(names: Iterable[str], seed: int) -> list[str]:
-    return sorted(names, key=lambda name: (rank(seed, name), name))
+def _ranked(names: Iterable[str], seed: int, salt: str = "") -> list[str]:
+    return sorted(names, key=lambda name: (rank(seed, salt + name), name))
 
 
 def _require(masks: Sequence[str], size: int) -> list[str]:

@@ -69,6 +69,8 @@ class Request:
     """Split or collection to match."""
     bins: int = 5
     """Quantile bins of each matched column."""
+    joint: bool = False
+    """Whether every two columns are to go together as they do in ``to``, too."""
     balance: float = 0.1
     """Largest standardised mean difference that is accepted."""
     size: int | None = None
@@ -114,6 +116,7 @@ class Request:
         for one, other in (
             ("match", "to"),
             ("to", "match"),
+            ("joint", "match"),
             ("attach", "sql"),
             ("to_biou", "degrade"),
             ("within_source", "by"),

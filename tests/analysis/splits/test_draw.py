@@ -117,6 +117,11 @@ def test_leaving_out_is_exact_in_number_and_by_units_where_they_fit(number: int,
     assert len(torn) <= 1
 
 
+def test_another_salt_leaves_out_others() -> None:
+    first, second = (leave_out(MASKS, sample_of, 20, 0, salt) for salt in ("a:", "b:"))
+    assert len({*first} & {*second}) < 15
+
+
 def test_weights_give_sources_their_shares() -> None:
     weights = weigh(MASKS, {"a": 0.5, "b": 0.2})
     assert {source: round(sum(weights[m] for m in found), 9) for source, found in by_source(MASKS).items()} == {

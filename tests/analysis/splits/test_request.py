@@ -22,6 +22,7 @@ from hqdata.strict import load_strict
         ({"only": ("a", "b"), "without": ("b",)}, "b both wanted"),
         ({"match": ("area",)}, "--match needs --to"),
         ({"to": "x"}, "--to needs --match"),
+        ({"joint": True}, "--joint needs --match"),
         ({"match": ("area",), "to": "x", "stratify": ("source",), "size": 3}, "--match and --stratify contradict"),
         ({"attach": {"t": "t.csv"}}, "--attach needs --sql"),
         ({"to_biou": 0.8}, "--to-biou needs --degrade"),
