@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-import pyarrow.compute as pc
-
 from hqdata.analysis.duplicates import ONE_IMAGE
 from hqdata.analysis.findings import DUPLICATES
 from hqdata.errors import UsageError, explain
+from hqdata.store.chosen import masks_of_samples
 from hqdata.store.derived import find_derived, read_derived_table
 from hqdata.store.reader import Collection
 from hqdata.strict import nearest
@@ -16,10 +14,7 @@ from hqdata.strict import nearest
 
 def all_masks(collection: Collection) -> list[str]:
     """Ids of every mask, ``SAMPLE_ID#K``, sorted; an image without mask has none."""
-    masks = collection.table["masks"]
-    counts = np.asarray(pc.fill_null(pc.list_value_length(masks), 0))
-    single = np.asarray(pc.is_valid(collection.table["mask"]))
-    numbers = np.where(single, 1, counts).tolist()
+    numbers = masks_of_samples(collection).tolist()
     return sorted(f"{name}#{k}" for name, n in zip(collection.sample_ids, numbers, strict=True) for k in range(n))
 
 
