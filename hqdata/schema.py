@@ -94,10 +94,11 @@ class Record:
     image_suffix: str
     """``.jpg``, ``.png`` or ``.bmp``, by content."""
     mask: bytes | None
-    """Encoded 8-bit grey mask, same height and width as the image; None where ``masks`` holds run-length codes."""
+    """Encoded 8-bit grey mask, same height and width as the image; None in many-mask collections."""
     mask_suffix: str
     masks: tuple[dict[str, Any], ...] | None
-    """Run-length masks with their attributes (many-mask sources), else None."""
+    """Run-length masks with what the source states of each (SA-1B, COCO, LVIS), else None. Beside a single ``mask`` it
+    is the one code that the mask was drawn from."""
     width: int
     height: int
     image_sha256: str

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import tomli_w
 
+import hqdata
 from hqdata.analysis.mask_row import sample_rows
+from hqdata.analysis.stats import compute_stats
 from hqdata.errors import ArchiveError, StaleLink, TermsNotAccepted, UsageError
 from hqdata.masks import rle
 from hqdata.pipelines.drawn import DrawOptions
@@ -66,8 +68,27 @@ def test_a_draw_takes_the_lowest_images_and_one_mask_each(tars, tmp_path):
         known = [rle.decode(item["segmentation"]) * 255 for item in record(number)["annotations"]]
         assert any(np.array_equal(sample.mask, mask) for mask in known)
         assert (sample.masks, sample.size) == ([], (WIDTH, HEIGHT))
+        stated = sample.stated(0)
+        assert stated is not None
+        assert np.array_equal(rle.decode(stated) * 255, sample.mask)
         assert sample.row["image"]["bytes"] == members(number)[f"sa_{number}.jpg"]
     assert len({sample.row["pixels_sha256"] for sample in collection}) > 5
+
+
+@pytest.mark.parametrize("masks", ["uniform", "all"])
+def test_what_sa1b_states_of_a_mask_is_a_column(tars, tmp_path, masks):
+    collection = build(tars, tmp_path / "out", draw=DrawOptions(masks=masks))
+    compute_stats(collection)
+    columns = ("mask_id", "annotation_id", "predicted_iou", "stability_score")
+    rows = hqdata.sql(f"SELECT {', '.join(columns)} FROM stats ORDER BY ALL", collection).to_pylist()  # noqa: S608
+    known = {
+        (f"{sample.sample_id}#{k}", item["id"], item["predicted_iou"], item["stability_score"])
+        for sample in collection
+        for k in sample.ks
+        for item in [sample.stated(k)]
+    }
+    assert {tuple(row.values()) for row in rows} == known
+    assert {row["predicted_iou"] for row in rows} == {0.875}
 
 
 def test_the_index_says_what_was_drawn_from_what(tars, tmp_path):

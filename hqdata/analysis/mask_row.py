@@ -30,6 +30,9 @@ from hqdata.store.reader import Sample
 _NAMES = frozenset(stat.name for stat in STATS)
 _SHAPE = tuple(field.name for field in fields(Shape))
 
+_STATED = {"annotation_id": "id", "predicted_iou": "predicted_iou", "stability_score": "stability_score"}
+"""Columns that hold what a source states of a mask, and its word for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Picture:
@@ -67,7 +70,9 @@ def sample_rows(sample: Sample) -> Iterator[dict[str, Any]]:
                 )
             )
         key = {"mask_id": f"{sample.sample_id}#{k}", "k": k, **names, "width": width, "height": height}
-        yield {**key, **mask_figures(mask), **_edges(mask, picture), **picture.figures}
+        stated = sample.stated(k) or {}
+        of_source = {name: stated.get(key_there) for name, key_there in _STATED.items()}
+        yield {**key, **mask_figures(mask), **_edges(mask, picture), **picture.figures, **of_source}
 
 
 def _picture(sample: Sample) -> _Picture:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-VERSION = 1
+VERSION = 2
 """Counts up whenever a formula changes; statistics of another version are computed again."""
 
 Safe = Literal["yes", "roughly", "no", "-"]
@@ -165,7 +165,17 @@ def _pictures() -> Iterator[Stat]:
     yield _plain("image_phash_mirror", "uint64", "bits", "the same of the image mirrored left to right", OWN, "yes")
 
 
-STATS: tuple[Stat, ...] = (*_keys(), *_sizes(), *_shapes(), *_traces(), *_pictures())
+def _stated() -> Iterator[Stat]:
+    of = "as the source states it; null where it states nothing"
+    sam = "Segment Anything (Kirillov et al., ICCV 2023)"
+    yield _key("annotation_id", "int64", f"id of the mask in its image's record, {of}")
+    yield _plain("predicted_iou", "float64", "1", f"SAM's prediction of the mask's IoU, {of}", sam, "yes")
+    yield _plain(
+        "stability_score", "float64", "1", f"IoU of the mask at a higher and a lower threshold, {of}", sam, "yes"
+    )
+
+
+STATS: tuple[Stat, ...] = (*_keys(), *_sizes(), *_shapes(), *_traces(), *_pictures(), *_stated())
 STATS_SCHEMA = pa.schema(
     [pa.field(stat.name, stat.arrow, metadata={"unit": stat.unit, "formula": stat.formula}) for stat in STATS]
 )

@@ -122,15 +122,17 @@ def _image(sample: Sample, name: str, number: int, licence: int) -> dict[str, An
 def _codes(sample: Sample) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any]]]:
     """Id, run-length code and further attributes of each mask."""
     if sample.row["mask"] is not None:
-        yield f"{sample.sample_id}#0", rle.encode(sample.mask > 127), {"iscrowd": 0}
+        yield f"{sample.sample_id}#0", rle.encode(sample.mask > 127), _stated(sample.stated(0) or {})
         return
     for k, item in enumerate(sample.masks):
-        code = {"size": item["size"], "counts": item["counts"]}
-        more = {key: item[key] for key in _ATTRIBUTES if item[key] is not None}
-        for key in ("id", "category_id"):
-            if item[key] is not None:
-                more[f"source_{key}"] = item[key]
-        yield f"{sample.sample_id}#{k}", code, {"iscrowd": int(item["iscrowd"] or 0), **more}
+        yield f"{sample.sample_id}#{k}", {"size": item["size"], "counts": item["counts"]}, _stated(item)
+
+
+def _stated(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What the source states of a mask."""
+    more = {key: item[key] for key in _ATTRIBUTES if item.get(key) is not None}
+    more |= {f"source_{key}": item[key] for key in ("id", "category_id") if item.get(key) is not None}
+    return {"iscrowd": int(item.get("iscrowd") or 0), **more}
 
 
 def _annotation(mask_id: str, code: Mapping[str, Any]) -> dict[str, Any]:

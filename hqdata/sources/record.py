@@ -90,7 +90,7 @@ def _as_pixels(code: dict[str, Any]) -> _Masks:
     values = rle.decode(code) * np.uint8(255)
     return _Masks(
         mask=encode_mask(values),
-        masks=None,
+        masks=(code,),
         pixels_sha256=pixels_digest(values),
         flags=value_flags(values) | {"mask_reencoded"},
     )

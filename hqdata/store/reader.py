@@ -1,7 +1,7 @@
 """Reading a collection: a map-style dataset of numpy arrays over memory-mapped shards."""
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,7 +103,15 @@ class Sample:
     @property
     def masks(self) -> list[dict[str, Any]]:
         """COCO run-length codes with their attributes; empty where there is a single mask."""
-        return list(self.row["masks"] or [])
+        return list(self.row["masks"] or []) if self.row["mask"] is None else []
+
+    def stated(self, k: int) -> Mapping[str, Any] | None:
+        """What the source states of mask number ``k`` of ``ks``, as stored: id, area, bbox, predicted_iou, ...
+
+        None where it states nothing, as of masks that are images.
+        """
+        items = self.row["masks"]
+        return items[self.ks.index(k)] if items else None
 
     @property
     def ks(self) -> tuple[int, ...]:

@@ -30,7 +30,13 @@ def test_a_single_mask_becomes_pixels():
     assert pair.mask is not None
     values = decode_mask_bytes(pair.mask)
     assert np.array_equal(values, rle.decode(chosen["segmentation"]) * 255)
-    assert (pair.masks, pair.mask_suffix, pair.image) == (None, ".png", IMAGE)
+    assert (pair.mask_suffix, pair.image) == (".png", IMAGE)
+    assert pair.masks is not None
+    (code,) = pair.masks
+    assert np.array_equal(rle.decode(code) * 255, values)
+    assert {name: code[name] for name in ("id", "predicted_iou", "stability_score", "area")} == {
+        name: chosen[name] for name in ("id", "predicted_iou", "stability_score", "area")
+    }
     assert pair.pixels_sha256 == pixels_digest(values)
     assert pair.mask_sha256 == hashlib.sha256(RECORD).hexdigest()
     assert pair.image_sha256 == hashlib.sha256(IMAGE).hexdigest()
