@@ -16,7 +16,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Build HQSeg-44K and its controls from public sources into Arrow, and look into what was built.",
+    help="Build HQSeg-44K and its controls from public sources into Arrow, look into what was built, and split it.",
 )
 catalog.register(app)
 fetch.register(app)
