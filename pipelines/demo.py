@@ -3,7 +3,7 @@
 Run it as ``hqdata demo --out DIR``. The archives are drawn in the layouts of the real ones and take the same way.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from hqdata.demo.tars import scene_members, write_links, write_tar
 from hqdata.demo.truth import read_truth, truth, write_truth
 from hqdata.engine.local import run_local
 from hqdata.errors import UsageError, explain
-from hqdata.fetch.progress import Progress
+from hqdata.fetch.progress import Progress, staged
 from hqdata.pipelines.recipe import Options, build_recipe
 from hqdata.store.reader import Collection
 
@@ -83,11 +83,7 @@ def audit_demo(demo: Demo, options: Options) -> list[Row]:
     """
     training, evaluation = Collection(demo.built.folder), Collection(demo.evaluation.folder)
     bar = options.progress("samples")
-
-    def progress(name: str, total: int) -> Callable[[int], None]:
-        bar.start(name, total)
-        return bar.advance
-
+    progress = staged(bar)
     try:
         found = audit(training, [evaluation], workers=options.workers, progress=progress)
         write_report(found, demo.report, load_catalog((demo.manifests,)), on_pictures=progress("pictures", 0))

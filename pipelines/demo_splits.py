@@ -3,7 +3,6 @@
 The plan is ``demo-splits.toml`` beside this file, and ``leave-one-out`` of the ready plans.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,6 +11,7 @@ from hqdata.analysis.sheet import side_by_side
 from hqdata.analysis.stats import compute_stats
 from hqdata.catalog import load_catalog
 from hqdata.errors import UsageError, explain
+from hqdata.fetch.progress import staged
 from hqdata.pipelines.demo import Demo
 from hqdata.pipelines.ready import Outcome, Role, load_plan, make_ready, parse_plan
 from hqdata.pipelines.recipe import Options
@@ -61,11 +61,7 @@ def split_demo(demo: Demo, options: Options) -> DemoSplits:
         "control": Collection(demo.control.folder),
     }
     bar = options.progress("steps")
-
-    def progress(name: str, total: int) -> Callable[[int], None]:
-        bar.start(name, total)
-        return bar.advance
-
+    progress = staged(bar)
     own = parse_plan((resources.files("hqdata.pipelines") / PLAN).read_text(encoding="utf-8"), PLAN)
     outcomes: list[Outcome] = []
     try:

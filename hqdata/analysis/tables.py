@@ -21,7 +21,7 @@ from hqdata.analysis.findings import COLUMNS, DUPLICATES, LEAKS, SCHEMAS, SUSPEC
 from hqdata.analysis.split_tables import SPLITS, SPLITS_SCHEMA, of_splits, splits_table
 from hqdata.errors import QueryError, UsageError, explain
 from hqdata.schema import REJECT_SCHEMA, SAMPLE_SCHEMA
-from hqdata.store.derived import all_derived, table_file
+from hqdata.store.derived import newest_derived, table_file
 from hqdata.store.reader import STATS, Collection
 from hqdata.store.split import is_split
 from hqdata.store.view import SplitView, open_view
@@ -167,9 +167,7 @@ def _derived(collection: Collection, kind: str) -> list[Path]:
     if kind == STATS and isinstance(collection, SplitView):
         file = collection.stats_file()
         return [file] if file else []
-    tables = all_derived(collection.folder, kind)
-    newest = {index.get("against_digest"): folder / table_file(kind) for index, folder in tables}
-    return [newest[key] for key in sorted(newest, key=str)]
+    return [folder / table_file(kind) for _, folder in newest_derived(collection.folder, kind)]
 
 
 def _place(collection: Collection, kind: str) -> Path:

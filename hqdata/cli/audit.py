@@ -20,9 +20,9 @@ from hqdata.cli.show import (
     print_table,
     progress_bars,
     size_text,
-    staged,
     synthetic_note,
 )
+from hqdata.fetch.progress import staged
 from hqdata.store.reader import Collection
 
 SHOWN = 3

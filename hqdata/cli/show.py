@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -78,16 +78,6 @@ def choice(option: str, value: Any, known: Sequence[Any]) -> Any:
 def progress_bars(unit: str) -> Progress:
     """Bars on a terminal, silence elsewhere."""
     return DownloadBar(unit=unit) if sys.stderr.isatty() else SilentProgress()
-
-
-def staged(bar: Progress) -> Callable[[str, int], Callable[[int], None]]:
-    """Progress of several stages on one bar."""
-
-    def stage(name: str, total: int) -> Callable[[int], None]:
-        bar.start(name, total)
-        return bar.advance
-
-    return stage
 
 
 def ask_terms(source: Source) -> bool:

@@ -9,11 +9,12 @@ import typer
 from hqdata.analysis.sheet import contact_sheet
 from hqdata.analysis.splits.diff import diff_splits, diff_today
 from hqdata.cli.build import Workers
-from hqdata.cli.show import Json, print_json, progress_bars, staged
+from hqdata.cli.show import Json, print_json, progress_bars
 from hqdata.cli.split_create import create, words
 from hqdata.cli.split_ready import ready
 from hqdata.cli.split_show import print_difference, print_splits, print_summary
 from hqdata.errors import UsageError, explain
+from hqdata.fetch.progress import staged
 from hqdata.store.reader import Collection
 from hqdata.store.split import SUFFIX, read_notes, read_split
 from hqdata.store.view import open_view

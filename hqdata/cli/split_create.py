@@ -12,9 +12,10 @@ from hqdata.analysis.splits.request import EXCLUDED, Request
 from hqdata.catalog import load_catalog
 from hqdata.cli.build import Workers
 from hqdata.cli.catalog import Manifests
-from hqdata.cli.show import Json, print_json, progress_bars, staged
+from hqdata.cli.show import Json, print_json, progress_bars
 from hqdata.cli.split_show import print_summary
 from hqdata.errors import UsageError, explain
+from hqdata.fetch.progress import staged
 from hqdata.masks.degrade import KINDS
 from hqdata.store.index import INDEX, read_index
 from hqdata.store.reader import Collection

@@ -9,9 +9,10 @@ import typer
 from hqdata.catalog import load_catalog
 from hqdata.cli.build import Workers
 from hqdata.cli.catalog import Manifests
-from hqdata.cli.show import Json, cell, console, print_json, print_table, progress_bars, staged
+from hqdata.cli.show import Json, cell, console, print_json, print_table, progress_bars
 from hqdata.cli.split_show import print_balance
 from hqdata.errors import UsageError, explain
+from hqdata.fetch.progress import staged
 from hqdata.pipelines.ready import Role, load_plan, make_ready, ready_plans
 from hqdata.store.reader import Collection
 

@@ -1,5 +1,6 @@
 """What a transfer tells about itself. The bar is injected, so that nothing below the command line draws anything."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -30,3 +31,13 @@ class SilentProgress:
 
 
 SILENT = SilentProgress()
+
+
+def staged(bar: Progress) -> Callable[[str, int], Callable[[int], None]]:
+    """Progress of work in stages, each with a name and a total, on one bar."""
+
+    def stage(name: str, total: int) -> Callable[[int], None]:
+        bar.start(name, total)
+        return bar.advance
+
+    return stage

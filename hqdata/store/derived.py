@@ -58,6 +58,16 @@ def all_derived(collection: Path, kind: str) -> list[tuple[dict[str, Any], Path]
     return sorted(found, key=lambda item: (item[0]["version"], item[1]))
 
 
+def newest_derived(collection: Path, kind: str) -> list[tuple[dict[str, Any], Path]]:
+    """Index and folder of the newest table of a kind; of ``leaks``, of each evaluation collection, by its digest.
+
+    Raises:
+        StoreCorrupt: ``collection`` is not a finished collection.
+    """
+    newest = {str(index.get("against_digest")): (index, folder) for index, folder in all_derived(collection, kind)}
+    return [newest[key] for key in sorted(newest)]
+
+
 def find_derived(collection: Path, kind: str) -> Path | None:
     """Folder of the valid table of a kind; of several, the one of the highest version.
 

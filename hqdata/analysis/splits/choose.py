@@ -20,7 +20,6 @@ from hqdata.analysis.splits.values import strata, values_of
 from hqdata.errors import QueryError, UsageError, explain
 from hqdata.fsio.digest import sha256_file
 from hqdata.store.reader import Collection
-from hqdata.store.split import SUFFIX
 
 _LISTED = 5
 
@@ -99,7 +98,7 @@ def choose(
         workers=workers,
         progress=progress,
         copies=find_copies(collection),
-        leaks=removal.find_leaks(collection, request.against),
+        leaks=removal.read_leaks(collection, request.against),
         masks=all_masks(collection),
     )
     removal.require_known(request.allow_leaks, choice.leaks)
@@ -292,8 +291,3 @@ def counts(notes: Iterable[Note], what: str) -> dict[str, int]:
     """Number of masks by why, sorted."""
     found = {(row["why"], row["mask_id"]) for row in notes if row["what"] == what}
     return dict(sorted(Counter(why for why, _ in found).items()))
-
-
-def split_path(folder: Path, name: str) -> Path:
-    """Path of a split's JSON file."""
-    return folder / f"{name}{SUFFIX}"

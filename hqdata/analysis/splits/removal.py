@@ -9,8 +9,9 @@ import pyarrow as pa
 from hqdata.analysis.duplicates import Worth, why_kept, worth
 from hqdata.analysis.findings import DUPLICATES, LEAKS, SUSPECTS
 from hqdata.analysis.splits.masks import Copies, sample_of, source_of
+from hqdata.analysis.splits.request import ALL, SERIOUS
 from hqdata.errors import StoreCorrupt, UsageError, explain
-from hqdata.store.derived import all_derived, read_derived_table, require_derived
+from hqdata.store.derived import newest_derived, read_derived_table, require_derived
 from hqdata.store.reader import Collection
 from hqdata.strict import nearest
 
@@ -18,8 +19,6 @@ Note: TypeAlias = dict[str, Any]
 """A row of :data:`hqdata.store.split.NOTES_SCHEMA`."""
 REFUSED = ("pair",)
 """Levels of leaks that no split may hold unless it is allowed: the evaluation sample itself, image and mask."""
-SERIOUS = ("pair", "image", "object", "background")
-"""Levels of leaks that are told of."""
 
 
 def note(mask_id: str, what: str, why: str, reason: str, row: Mapping[str, Any] | None = None) -> Note:
@@ -115,7 +114,7 @@ class Leaks:
     rows: tuple[Mapping[str, Any], ...]
 
 
-def find_leaks(collection: Collection, names: Sequence[str] = ()) -> Leaks:
+def read_leaks(collection: Collection, names: Sequence[str] = ()) -> Leaks:
     """Read what audits found; of an evaluation collection that was audited twice, the newest.
 
     Args:
@@ -125,9 +124,8 @@ def find_leaks(collection: Collection, names: Sequence[str] = ()) -> Leaks:
     Raises:
         StoreCorrupt: the collection was not audited against one that is named.
     """
-    newest = {index["against_digest"]: (index, folder) for index, folder in all_derived(collection.folder, LEAKS)}
-    found = [newest[key] for key in sorted(newest)]
-    known = {index["against"] for index, _ in found} | newest.keys()
+    found = newest_derived(collection.folder, LEAKS)
+    known = {index[key] for index, _ in found for key in ("against", "against_digest")}
     for name in names:
         if name not in known:
             raise StoreCorrupt(
@@ -207,6 +205,6 @@ def require_known(words: Iterable[str], leaks: Leaks) -> None:
     """
     known = [row["name"] for row in leaks.against]
     for word in words:
-        if word not in {"all", *known}:
-            do = nearest(word, [*known, "all"])
+        if word not in {ALL, *known}:
+            do = nearest(word, [*known, ALL])
             raise UsageError(explain(f'--allow-leaks: the collection was not audited against "{word}"', do=do))

@@ -17,6 +17,8 @@ EXCLUDED: dict[str, str] = {
 }
 """What an audit can be asked to leave out."""
 ALL = "all"
+SERIOUS = ("pair", "image", "object", "background")
+"""Levels of leaks that count: all but equal masks on different images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Request:
     """Sources to take, all if empty."""
     exclude_audit: tuple[str, ...] = ()
     """Words of :data:`EXCLUDED`."""
-    leak_levels: tuple[str, ...] = ("pair", "image", "object", "background")
+    leak_levels: tuple[str, ...] = SERIOUS
     """Which leaks ``exclude_audit`` means: words of :data:`hqdata.analysis.findings.LEVELS`."""
     against: tuple[str, ...] = ()
     """Evaluation collections (names that the audit knows them by); all that were audited if empty."""
