@@ -12,7 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hqdata.arrays import UInt8Array
 from hqdata.fsio.atomic import atomic_file
+from hqdata.sources.orientation import to_display
 from hqdata.store.reader import Collection, Sample
+from hqdata.store.view import SplitView
 
 SYNTHETIC = "SYNTHETIC: drawn by hqdata, not the real datasets"
 TILE = 224
@@ -44,23 +46,25 @@ def choose(collection: Collection, count: int) -> list[Sample]:
 
 
 def outlined(sample: Sample, side: int) -> UInt8Array:
-    """Image upright, fitted into ``side`` pixels, with its mask's outline: ``uint8[h, w, 3]``."""
-    image, mask = sample.upright()
-    height, width = mask.shape
+    """Image upright, fitted into ``side`` pixels, with the outline of each mask: ``uint8[h, w, 3]``."""
+    image = to_display(sample.image, sample.orientation)
+    height, width = image.shape[:2]
     scale = min(side / width, side / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(
-        np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
-    cover = cv2.resize(
-        np.ascontiguousarray(mask), size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
-    inside = (cover > 127).astype(np.uint8)
+
+    def fitted(pixels: UInt8Array) -> UInt8Array:
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(np.ascontiguousarray(pixels), size, interpolation=way), np.uint8)
+
+    small = fitted(image)
+    covers = [(fitted(to_display(mask, sample.orientation)) > 127).astype(np.uint8) for mask in sample.each_mask()]
+    inside = np.bitwise_or.reduce([np.zeros(size[::-1], np.uint8), *covers])
     grey = cv2.cvtColor(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     faded = cv2.addWeighted(small, 1 - VEIL, grey // 2 + 120, VEIL, 0)
     shown = np.where(inside[..., None] > 0, small, faded)
-    contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(shown, contours, -1, OUTLINE, 1, cv2.LINE_AA)
+    for cover in covers:
+        contours, _ = cv2.findContours(cover, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(shown, contours, -1, OUTLINE, 1, cv2.LINE_AA)
     return np.asarray(shown, np.uint8)
 
 
@@ -92,7 +96,8 @@ def side_by_side(collections: Mapping[str, Collection], path: Path, *, count: in
 
 
 def _title(collection: Collection) -> str:
-    return f"{collection.index['recipe']['title']}: {len(collection):,} samples{_note(collection)}"
+    of = f"split {collection.definition.name} of " if isinstance(collection, SplitView) else ""
+    return f"{of}{collection.index['recipe']['title']}: {len(collection):,} samples{_note(collection)}"
 
 
 def _note(collection: Collection) -> str:

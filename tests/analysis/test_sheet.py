@@ -17,8 +17,10 @@ from hqdata.analysis.sheet import (
     outlined,
     side_by_side,
 )
+from hqdata.masks import rle
 from hqdata.pipelines.own_data import build_own
 from hqdata.pipelines.recipe import Options
+from hqdata.store.reader import Sample
 from tests.helpers import pair, sha256, write_files
 
 
@@ -102,3 +104,16 @@ def test_the_same_samples_side_by_side(hqseg, tmp_path):
         assert (first != BACKGROUND).any()
         assert np.array_equal(first, second)
         assert np.array_equal(first, third)
+
+
+def test_every_mask_of_an_image_is_outlined(hqseg):
+    row = dict(hqseg[0].row)
+    whole = hqseg[0].mask > 127
+    left, right = whole.copy(), whole.copy()
+    middle = whole.shape[1] // 2
+    left[:, middle:], right[:, :middle] = False, False
+    codes = [rle.encode(half.astype(np.uint8)) for half in (left, right)]
+    shown = outlined(Sample({**row, "mask": None, "masks": codes}), TILE)
+    assert shown.shape == outlined(hqseg[0], TILE).shape
+    assert (shown != outlined(hqseg[0], TILE)).any()
+    assert outlined(Sample({**row, "mask": None, "masks": []}), TILE).shape == shown.shape
