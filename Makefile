@@ -19,11 +19,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-deps segment-anything-hq==0.3
 	touch $@
 
-demo: $(READY) ## Draw small stand-ins of the sources, build, audit, split and query them (about 3 minutes)
+demo: $(READY) ## Draw small stand-ins of the sources, build, audit, split and query them, and train on them (about 8 minutes)
 	$(BIN)/hqdata demo --out demo
 	$(BIN)/hqdata sql "SELECT source, count(*) AS masks, round(median(thin_share_1024), 3) AS thin_share FROM stats GROUP BY source ORDER BY thin_share DESC" demo/collection
 	$(BIN)/hqdata sql "SELECT level, source, other_source, count(*) AS pairs FROM leaks GROUP BY ALL ORDER BY ALL" demo/collection
-	@echo "Now look at demo/contact-sheet.png and demo/splits/ladder.png, and open demo/audit.html"
+	@echo "Now look at demo/contact-sheet.png and demo/splits/ladder.png, and open demo/audit.html and demo/pictures/index.html"
 
 test: $(READY) check ## Lint, type-check and test, offline
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -53,6 +53,7 @@ benchmark: $(READY) ## Measure speed and the audit's recall and precision, side 
 	$(BIN)/python benchmarks/sa1b.py
 	$(BIN)/python benchmarks/match.py
 	$(BIN)/python benchmarks/encoder.py
+	$(BIN)/python benchmarks/train.py
 
 clean: ## Remove what the other commands made
 	rm -rf $(VENV) .work build demo *.egg-info

@@ -45,6 +45,7 @@ SAME_FLOOR = {
     ("hqdata.catalog", "hqdata.recipe"),
     ("hqdata.catalog", "hqdata.strict"),
     ("hqdata.home", "hqdata.fetch"),
+    ("hqdata.pipelines", "hqdata.training"),
     ("hqdata.plan", "hqdata.shard"),
     ("hqdata.reuse", "hqdata.shard"),
 }

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from hqdata.training.size import SIZES, SamSize
 MEAN = (123.675, 116.28, 103.53)
 """Of red, green and blue, 0 to 255, in the images that SAM was pretrained on."""
 STD = (58.395, 57.12, 57.375)
+SAM_MINI = "sam-mini"
+"""Name of the small SAM that comes with this package: drawn data, for demos and tests."""
 SIZE_KEY = "sam_size"
 """Where safetensors that :func:`save_sam` wrote say their size."""
 
@@ -49,11 +52,14 @@ class FrozenSam(nn.Module):
         return self.network.mask_decoder
 
     @torch.no_grad()
-    def encode(self, images: Tensor, *, precision: torch.dtype = torch.float32) -> Features:
+    def encode(
+        self, images: Tensor, *, sizes: Tensor | None = None, precision: torch.dtype = torch.float32
+    ) -> Features:
         """Encode images, normalised and padded at the bottom and the right with the mean colour, as the official code.
 
         Args:
             images: ``[B, 3, H, W]`` of any type, RGB, 0 to 255, H and W at most ``size.image``.
+            sizes: ``int64[B, 2]``, height and width of images that fill only a part of that; the rest is padding.
             precision: what the encoder's matrix products are computed in; features are float32 whatever it is.
 
         Raises:
@@ -61,9 +67,10 @@ class FrozenSam(nn.Module):
         """
         device = self.network.pixel_mean.device
         with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-            return encode(self.network.image_encoder, self._canvas(images.to(device)), early=self.size.early)
+            return encode(self.network.image_encoder, self.canvas(images.to(device), sizes), early=self.size.early)
 
-    def _canvas(self, images: Tensor) -> Tensor:
+    def canvas(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
+        """Images as the encoder takes them, ``float32[B, 3, S, S]``; see :meth:`encode`."""
         height, width = images.shape[-2:]
         side = self.size.image
         if max(height, width) > side:
@@ -71,6 +78,11 @@ class FrozenSam(nn.Module):
                 explain(f"images are too large for {self.size.name}", expected=side, got=f"{width} x {height}")
             )
         normal = (images.float() - self.network.pixel_mean) / self.network.pixel_std
+        if sizes is not None:
+            rows, columns = (torch.arange(length, device=images.device) for length in (height, width))
+            ends = sizes.to(images.device)[..., None]
+            within = (rows < ends[:, 0])[:, :, None] & (columns < ends[:, 1])[:, None, :]
+            normal = normal * within[:, None]
         return functional.pad(normal, (0, side - width, 0, side - height))
 
     @torch.no_grad()
@@ -106,6 +118,22 @@ def load_sam(path: Path, size: SamSize | str | None = None, catalog: Catalog | N
         ChecksumMismatch, CheckpointError: see :func:`~hqdata.training.checkpoint.read_weights` and ``check_fits``.
     """
     return sam_of(read_weights(path, catalog), size)
+
+
+def find_sam(place: str | Path, catalog: Catalog | None = None) -> FrozenSam:
+    """Load a SAM by name or file.
+
+    Args:
+        place: :data:`SAM_MINI`, whose weights come with this package, or the path of a checkpoint.
+        catalog: where published hashes stand; the packaged one by default.
+
+    Raises:
+        UsageError, ChecksumMismatch, CheckpointError: see :func:`load_sam`.
+    """
+    if str(place) != SAM_MINI:
+        return load_sam(Path(place), catalog=catalog)
+    with resources.as_file(resources.files("hqdata.training.mini") / f"{SAM_MINI}.safetensors") as path:
+        return load_sam(path, catalog=catalog)
 
 
 def sam_of(weights: Weights, size: SamSize | str | None = None) -> FrozenSam:

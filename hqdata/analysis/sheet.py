@@ -125,8 +125,8 @@ def draw_sheet(
         tile = Image.fromarray(outlined(sample, TILE))
         page.paste(tile, (x + (TILE - tile.width) // 2, y + (TILE - tile.height) // 2))
         upper, lower = captions[number] if captions else _caption(sample)
-        pen.text((x, y + TILE + 3), _fit(pen, _plain(upper), TILE, font), fill=INK, font=font)
-        pen.text((x, y + TILE + 18), _fit(pen, _plain(lower), TILE, small), fill=FAINT, font=small)
+        pen.text((x, y + TILE + 3), fitted(pen, printable(upper), TILE, font), fill=INK, font=font)
+        pen.text((x, y + TILE + 18), fitted(pen, printable(lower), TILE, small), fill=FAINT, font=small)
     with atomic_file(path) as stream:
         page.save(stream, format="PNG", optimize=True)
     return len(samples)
@@ -137,13 +137,13 @@ def _caption(sample: Sample) -> tuple[str, str]:
     return sample.sample_id, ", ".join(notes)
 
 
-def _plain(text: str) -> str:
+def printable(text: str) -> str:
     """Text in the letters that Pillow's own font has: accents dropped, other scripts as ``?``."""
     bare = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return bare.encode("ascii", "replace").decode()
 
 
-def _fit(pen: ImageDraw.ImageDraw, text: str, width: int, font: Any) -> str:
+def fitted(pen: ImageDraw.ImageDraw, text: str, width: int, font: Any) -> str:
     """Cut text in the middle until it fits."""
     if pen.textlength(text, font=font) <= width:
         return text

@@ -1,19 +1,26 @@
 """``hqdata demo``: the whole chain on drawn data."""
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hqdata.cli.build import Workers
 from hqdata.cli.collection import print_info, print_rejects
+from hqdata.cli.pictures import print_means
 from hqdata.cli.show import Json, console, print_json, print_table, progress_bars
 from hqdata.cli.split_show import print_balance
-from hqdata.pipelines.demo import audit_demo, run_demo
+from hqdata.cli.train import missing_packages
+from hqdata.cli.watch import Watch
+from hqdata.pipelines.demo import Demo, audit_demo, run_demo
 from hqdata.pipelines.demo_splits import DemoSplits, split_demo
 from hqdata.pipelines.recipe import Options
 from hqdata.store.reader import Collection
+
+if TYPE_CHECKING:
+    from hqdata.pipelines.demo_training import DemoTraining
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +36,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Draw small stand-ins of the six sources and of SA-1B, with copies, leaks and faults planted; pack, build, verify,
-    audit and split them.
+    audit and split them; train HQ-SAM on exact and on coarse masks, if the packages for training are installed.
 
     Needs no network and no real data. Example: `hqdata demo --out demo`
     """
@@ -37,14 +44,19 @@ def demo(
     done = run_demo(out, options)
     rows = audit_demo(done, options)
     splits = split_demo(done, options)
+    trained = _trained(done, splits, out, options)
     index = done.built.index
     if json:
-        paths = {"evaluation": done.evaluation.folder, "sheet": done.sheet, "planted": done.planted}
-        named = {name: str(path) for name, path in {**paths, "report": done.report, "ladder": splits.ladder}.items()}
-        made = {split.name: split.facts for split in splits.splits}
-        print_json(
-            {**index, "folder": str(done.built.folder), **named, "audit": [asdict(row) for row in rows], "splits": made}
-        )
+        paths = {"folder": done.built.folder, "evaluation": done.evaluation.folder, "sheet": done.sheet}
+        paths |= {"planted": done.planted, "report": done.report, "ladder": splits.ladder}
+        if trained:
+            paths["pictures"] = trained.page
+        made = {
+            "audit": [asdict(row) for row in rows],
+            "splits": {split.name: split.facts for split in splits.splits},
+            "trained": [asdict(item) for item in trained.means] if trained else None,
+        }
+        print_json({**index, **{name: str(path) for name, path in paths.items()}, **made})
         return
     print_info(index)
     print_rejects(Collection(done.built.folder))
@@ -52,12 +64,35 @@ def demo(
     shown = [(r.table, r.word, r.planted, r.found, r.as_another_word, len(r.missed), r.false_alarms) for r in rows]
     print_table("What the audit found of what was planted", columns, shown)
     _print_splits(splits)
+    if trained:
+        print_means(trained.means)
+        console().print(f"{trained.page}: the same masks by all three\n")
+    else:
+        console().print("No training: its packages are not installed (pip install 'hqdata[train]')\n")
     console().print(
         f"{done.built.folder}: {index['rows']:,} drawn samples, verified and audited. Pictures in {done.sheet} and "
         f"{splits.ladder}, the audit's report in {done.report}, splits in {splits.folder}; evaluation samples in "
         f"{done.evaluation.folder}, SA-1B's in {splits.control}, archives in {done.archives}, manifests in "
         f"{done.manifests}, the list of what was planted in {done.planted}"
     )
+
+
+def _trained(done: Demo, splits: DemoSplits, out: Path, options: Options) -> "DemoTraining | None":
+    """Train, where torch is installed."""
+    if missing_packages():
+        return None
+    from hqdata.pipelines.demo_training import train_demo  # noqa: PLC0415 - torch is slow to import, and an extra
+
+    with ExitStack() as stack:
+
+        def watch(name: str) -> Watch:
+            console().print(f"training {name}")
+            observer = Watch()
+            stack.enter_context(observer.shown())
+            return observer
+
+        data = (splits.folder / "clean.split.json", splits.control)
+        return train_demo(data, done.evaluation.folder, out, options, observer=watch)
 
 
 def _print_splits(done: DemoSplits) -> None:

@@ -1,4 +1,4 @@
-"""``hqdata export``: a collection in the layout of another program."""
+"""``hqdata export``: a collection in the layout of another program, or a run as a checkpoint of one."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from hqdata.catalog import Catalog, load_catalog
 from hqdata.cli.catalog import Manifests
 from hqdata.cli.show import Json, cell, console, print_json, progress_bars, size_text
+from hqdata.cli.train import require_torch
 from hqdata.errors import UsageError, explain
 from hqdata.export.coco import export_coco
 from hqdata.export.hub import HubOptions, Splits, export_hub
@@ -16,6 +17,8 @@ from hqdata.export.samhq import export_samhq
 from hqdata.store.reader import Collection
 
 TARGETS = ("samhq", "coco", "hub")
+_RUN = "run.json"
+"""What tells a run from a collection."""
 _ONLY = {
     "--link-from": "samhq",
     "--no-images": "coco",
@@ -34,16 +37,17 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A collection.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A collection, or a finished run.")],
     to: Annotated[
         str,
         typer.Option(
             "--to",
-            help="samhq: folders for the released training code. coco: annotations.json and images. "
+            help="samhq: folders for the released training code; of a run, a checkpoint for segment-anything-hq. "
+            "coco: annotations.json and images. "
             "hub: Parquet, card and Croissant for the Hugging Face Hub (nothing is uploaded).",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist yet, or be empty.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write, or file of a run; it must not exist yet.")],
     link_from: Annotated[
         Path | None,
         typer.Option("--link-from", help="samhq: folder of the original files; same bytes are hard-linked."),
@@ -75,11 +79,12 @@ def export(
     manifests: Manifests = None,
     json: Json = False,
 ) -> None:
-    """Write a collection in another program's layout.
+    """Write a collection in another program's layout, or a run as a checkpoint.
 
     Examples: `hqdata export hqseg-44k --to samhq --out sam-hq/train/data`,
     `hqdata export hqseg-44k --to coco --out coco`,
-    `hqdata export hqseg-44k --to hub --out hub --leave-out dis5k --allow ecssd`
+    `hqdata export hqseg-44k --to hub --out hub --leave-out dis5k --allow ecssd`,
+    `hqdata export runs/exact --to samhq --out exact.pth`
     """
     given = {
         "--link-from": link_from,
@@ -91,6 +96,13 @@ def export(
         "--published": published,
     }
     _check(to, {name for name, value in given.items() if value}, splits)
+    if (folder / _RUN).is_file():
+        done, text = _run(folder, to, {name for name, value in given.items() if value}, out)
+        if json:
+            print_json({**done, "file": str(out)})
+        else:
+            console().print(f"{out}: {text}")
+        return
     collection, catalog = Collection(folder), load_catalog(manifests or ())
     if to == "samhq":
         done, text = _samhq(collection, catalog, out, link_from)
@@ -120,6 +132,36 @@ def _check(to: str, given: set[str], splits: str | None) -> None:
         raise UsageError(explain(f"options that --to {to} does not have: {said}", do="leave them out"))
     if splits not in {None, "train", "part"}:
         raise UsageError(explain(f"--splits {splits!r}", expected="train or part"))
+
+
+def _run(folder: Path, to: str, given: set[str], out: Path) -> tuple[dict[str, object], str]:
+    """Write a run as a checkpoint.
+
+    Raises:
+        UsageError: another target or options of collections, ``out`` is there already, or no head of HQ-SAM's.
+    """
+    if to != "samhq" or given:
+        asked = " ".join([f"--to {to}", *sorted(given)])
+        raise UsageError(explain(f"{folder} is a run", expected="--to samhq --out FILE.pth", got=asked))
+    if out.exists() or out.is_symlink():
+        raise UsageError(explain(f"{out} is there already", did="it was left alone", do="choose another --out"))
+    require_torch()
+    # torch takes seconds to import, and is an extra
+    from hqdata.training.run import open_run  # noqa: PLC0415
+    from hqdata.training.size import SIZES  # noqa: PLC0415
+    from hqdata.training.variants.hq_sam import HQHead  # noqa: PLC0415
+    from hqdata.training.variants.hq_sam_file import export_samhq as export_checkpoint  # noqa: PLC0415
+
+    run = open_run(folder)
+    if not isinstance(run.head, HQHead):
+        raise UsageError(explain(f"{folder} holds no HQ-SAM", expected="hq-sam", got=run.variant))
+    export_checkpoint(run.sam, run.head, out)
+    size = run.sam.size
+    how = f"sam_model_registry[{size.name!r}](checkpoint={str(out)!r}) loads it"
+    if SIZES.get(size.name) != size:
+        how = f"the package has no loader for the size of {size.name}: put its classes together for it"
+    done = {"run_id": run.run_id, "size": size.name, "bytes": out.stat().st_size}
+    return done, f"SAM and head of run {run.run_id[:12]}, {size_text(out.stat().st_size)}; segment-anything-hq: {how}"
 
 
 def _samhq(

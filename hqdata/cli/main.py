@@ -2,12 +2,27 @@
 
 import json
 import logging
+import os
 import sys
 from typing import NoReturn
 
 import typer
 
-from hqdata.cli import audit, build, catalog, collection, demo, export, fetch, split, sql, stats
+from hqdata.cli import (
+    audit,
+    build,
+    catalog,
+    collection,
+    demo,
+    export,
+    fetch,
+    pictures,
+    split,
+    sql,
+    stats,
+    train,
+    variants,
+)
 from hqdata.errors import HQDataError, UsageError, explain
 
 app = typer.Typer(
@@ -16,7 +31,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Build HQSeg-44K and its controls from public sources into Arrow, look into what was built, and split it.",
+    help="Build HQSeg-44K and its controls from public sources into Arrow, look into it, split it, and train HQ-SAM on "
+    "any split.",
 )
 catalog.register(app)
 fetch.register(app)
@@ -27,11 +43,17 @@ stats.register(app)
 sql.register(app)
 audit.register(app)
 split.register(app)
+variants.register(app)
+train.register(app)
+pictures.register(app)
 demo.register(app)
 
 
 def main() -> None:
     """Run a command; an error of ours is its text on standard error and exit code 1 (2 for wrong usage)."""
+    # Read when torch is loaded. Threads that wait in a loop take the cores from those that they wait for: where another
+    # process is busy, steps of a training take fifty times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
         app()

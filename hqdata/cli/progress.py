@@ -78,3 +78,39 @@ class DownloadBar:
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
+
+
+class StepBar:
+    """The bar of a training: loss, steps a second, time left.
+
+    Args:
+        console: where to draw; stderr by default. Nothing is drawn unless it is a terminal.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        console = console or Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            CountRateColumn("steps"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._loss: float | None = None
+
+    def start(self, first: int, steps: int) -> None:
+        """Begin; some steps may have been taken before."""
+        self._bar.add_task("loss", total=steps, completed=first)
+        self._bar.start()
+
+    def step(self, loss: float) -> None:
+        """One more step; the loss that is shown is smoothed over about twenty."""
+        self._loss = loss if self._loss is None else 0.95 * self._loss + 0.05 * loss
+        for task in self._bar.task_ids:
+            self._bar.update(task, advance=1, description=f"loss {self._loss:.4f}")
+
+    def finish(self) -> None:
+        """End; the last state stays on the screen."""
+        self._bar.stop()

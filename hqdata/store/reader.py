@@ -131,6 +131,10 @@ class Sample:
             return self.mask
         return rle.decode(self.row["masks"][self.ks.index(k)]) * np.uint8(255)
 
+    def original(self, k: int) -> UInt8Array:
+        """Mask number ``k`` of ``ks`` before a split made it worse, if one did: ``uint8[H, W]``, 0 to 255."""
+        return self.greys(k)
+
     def each_mask(self) -> Iterator[UInt8Array]:
         """Every mask as greys, one at a time, in the order of ``mask_ids``."""
         return (self.greys(k) for k in self.ks)

@@ -123,6 +123,10 @@ class ReadSample(Sample):
             return self.mask
         return self.reading.greys(f"{self.sample_id}#{k}", self._stored.greys(k))
 
+    def original(self, k: int) -> UInt8Array:
+        """Mask number ``k`` of ``ks`` as stored, at the size at which the sample is read."""
+        return rescale(self._stored.greys(k), self.reading.scale)
+
     @property
     def _stored(self) -> Sample:
         return Sample(self.row, self.chosen)

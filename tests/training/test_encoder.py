@@ -91,3 +91,16 @@ def test_sizes_that_cannot_be_built_are_refused(change: dict[str, Any], message:
     facts = {name: getattr(TINY, name) for name in TINY.__slots__}
     with pytest.raises(UsageError, match=message):
         SamSize(**{**facts, **change})
+
+
+def test_what_lies_beyond_an_image_s_size_is_padding() -> None:
+    """Whatever it holds: as if the image came without it."""
+    sam = random_sam()
+    side = sam.size.image
+    images = torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    sizes = torch.tensor([[side - 40, side], [side, 24]])
+    found = sam.encode(images, sizes=sizes)
+    for row, (height, width) in enumerate(sizes.tolist()):
+        alone = sam.encode(images[row : row + 1, :, :height, :width])
+        assert torch.allclose(found.final[row], alone.final[0], atol=1e-5)
+        assert torch.allclose(found.early[row], alone.early[0], atol=1e-5)

@@ -1,0 +1,145 @@
+"""The pretraining of sam-mini: every weight of a SAM, from random ones, on drawn pictures with coarse masks.
+
+It goes on from its last snapshot after any end. A step's crops and prompts are a function of the seed and the step.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.nn.utils import clip_grad_norm_
+
+from hqdata.errors import UsageError, explain
+from hqdata.training.mini.crops import crop, whole
+from hqdata.training.mini.drawn import Picture
+from hqdata.training.mini.recipe import MINI, Pretraining
+from hqdata.training.mini.teach import KINDS, Lesson, answers, iou_of, lesson, lesson_loss
+from hqdata.training.sam import FrozenSam, new_sam
+from hqdata.training.size import SamSize
+from hqdata.training.snapshot import adam_tensors, load_adam, newest_snapshot, save_snapshot
+
+SAVE_EVERY = 250
+
+Tell = Callable[[str], None]
+
+
+def pretrain(
+    pictures: Sequence[Picture],
+    folder: Path,
+    recipe: Pretraining,
+    *,
+    size: SamSize = MINI,
+    on_step: Callable[[int, float], None] = lambda *_: None,
+    warn: Tell = lambda _: None,
+) -> FrozenSam:
+    """Pretrain a SAM, or go on with one.
+
+    Args:
+        pictures: to learn from.
+        folder: of the snapshots.
+        recipe: all the numbers.
+        size: of the SAM.
+        on_step: told of every step and its loss.
+        warn: told of snapshots that are passed over.
+
+    Raises:
+        UsageError: the folder holds snapshots of another recipe, or a loss was not finite.
+        CheckpointError: no snapshot in the folder is whole.
+    """
+    sam = new_sam(size, recipe.seed)
+    sam.network.train().requires_grad_(True)
+    weights = dict(sam.network.named_parameters())
+    plain = [weight for weight in weights.values() if weight.ndim < 2]
+    groups = [
+        {"params": [weight for weight in weights.values() if weight.ndim >= 2], "weight_decay": recipe.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    shape = asdict(size) | {"global_blocks": list(size.global_blocks)}
+    told = asdict(recipe) | {"cycles": list(recipe.cycles)}
+    facts = {"recipe": told, "size": shape, "pictures": len(pictures)}
+    first = 0
+    found = newest_snapshot(folder, warn)
+    if found is not None:
+        if found.state != facts:
+            raise UsageError(explain(f"{folder} holds snapshots of another pretraining", do="choose another folder"))
+        sam.network.load_state_dict(found.tensors["model"])
+        load_adam(optimizer, weights, found.tensors["optimizer"])
+        first = found.step
+    lessons = _lessons(range(first, recipe.steps), pictures, recipe, size)
+    for step, asked in zip(range(first, recipe.steps), lessons, strict=True):
+        rate = learning_rate_at(step, recipe)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = lesson_loss(*answers(sam, asked), asked.masks, recipe)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(weights.values(), recipe.clip, error_if_nonfinite=True)
+        optimizer.step()
+        on_step(step + 1, loss.item())
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.steps:
+            tensors = {"model": sam.network.state_dict(), "optimizer": adam_tensors(optimizer, weights)}
+            save_snapshot(folder, step + 1, tensors, facts)
+    sam.network.eval().requires_grad_(False)
+    return sam
+
+
+def learning_rate_at(step: int, recipe: Pretraining) -> float:
+    """Rise linearly, then fall as a half cosine to 0, in each cycle anew."""
+    for length in recipe.cycles:
+        if step < length:
+            break
+        step -= length
+    if step < recipe.warm_up:
+        return recipe.learning_rate * (step + 1) / recipe.warm_up
+    done = (step - recipe.warm_up) / max(1, length - recipe.warm_up)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _lessons(steps: Iterable[int], pictures: Sequence[Picture], recipe: Pretraining, size: SamSize) -> Iterator[Lesson]:
+    """Lessons of some steps, each made while the one before is learned."""
+    with ThreadPoolExecutor(1) as maker:
+        ahead: Future[Lesson] | None = None
+        for step in steps:
+            following = maker.submit(_lesson_of, step, pictures, recipe, size)
+            if ahead is not None:
+                yield ahead.result()
+            ahead = following
+        if ahead is not None:
+            yield ahead.result()
+
+
+def _lesson_of(step: int, pictures: Sequence[Picture], recipe: Pretraining, size: SamSize) -> Lesson:
+    rng = np.random.default_rng([recipe.seed, step])
+    chosen = rng.choice(len(pictures), size=recipe.batch, replace=False)
+    crops = [crop(pictures[number], size.image, recipe.masks, rng) for number in chosen]
+    return lesson(crops, size.mask_side, rng)
+
+
+@torch.no_grad()
+def judge(sam: FrozenSam, pictures: Sequence[Picture], least: int = 0, seed: int = 0) -> dict[str, float]:
+    """Mean IoU with the coarse masks of whole pictures, by kind of prompt.
+
+    Args:
+        sam: what is judged: its single mask.
+        pictures: with their masks.
+        least: pixels on the canvas of the smallest mask that counts.
+        seed: of points and noise.
+    """
+    means: dict[str, float] = {}
+    for kind in KINDS:
+        scores: list[float] = []
+        for number, picture in enumerate(pictures):
+            rng = np.random.default_rng([seed, number])
+            asked = lesson([whole(picture, sam.size.image)], sam.size.mask_side, rng, kind)
+            logits = answers(sam, asked)[0][:, :1]
+            large = functional.interpolate(logits, asked.masks.shape[-2:], mode="bilinear", align_corners=False)
+            counts = (asked.masks > 127).sum(dim=(1, 2, 3)) >= least
+            scores += iou_of(large, asked.masks / 255)[counts, 0].tolist()
+        means[kind] = float(np.mean(scores))
+    return means
