@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-deps segment-anything-hq==0.3
 	touch $@
 
-demo: $(READY) ## Draw small stand-ins of the sources, build, audit, split and query them, and train on them (about 8 minutes)
+demo: $(READY) ## Draw small stand-ins of the sources, build, audit, split and query them, and train on them (about 7 minutes)
 	$(BIN)/hqdata demo --out demo
 	$(BIN)/hqdata sql "SELECT source, count(*) AS masks, round(median(thin_share_1024), 3) AS thin_share FROM stats GROUP BY source ORDER BY thin_share DESC" demo/collection
 	$(BIN)/hqdata sql "SELECT level, source, other_source, count(*) AS pairs FROM leaks GROUP BY ALL ORDER BY ALL" demo/collection

@@ -175,9 +175,9 @@ def test_the_command_line_starts_without_torch() -> None:
 
 def test_threads_do_not_wait_in_a_loop() -> None:
     code = "import os, sys; sys.argv = ['hqdata', '--help']\nfrom hqdata.cli.main import main\ntry:\n    main()\n"
-    code += "finally:\n    print(os.environ['OMP_WAIT_POLICY'])"
-    for given, wanted in (({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")):
-        rest = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    code += "finally:\n    print(*(os.environ.get(name) for name in ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT')))"
+    for given, wanted in (({}, "passive 1000"), ({"OMP_WAIT_POLICY": "active"}, "active None")):
+        rest = {key: value for key, value in os.environ.items() if key not in {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}}
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=rest | given
         )

@@ -25,6 +25,9 @@ from hqdata.cli import (
 )
 from hqdata.errors import HQDataError, UsageError, explain
 
+_WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
+"""How threads of OpenMP wait for each other, unless the user says."""
+
 app = typer.Typer(
     name="hqdata",
     no_args_is_help=True,
@@ -52,8 +55,9 @@ demo.register(app)
 def main() -> None:
     """Run a command; an error of ours is its text on standard error and exit code 1 (2 for wrong usage)."""
     # Read when torch is loaded. Threads that wait in a loop take the cores from those that they wait for: where another
-    # process is busy, steps of a training take fifty times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # process is busy, steps of a training take up to fifty times as long. A short loop is as good on a quiet machine.
+    if not _WAITING.keys() & os.environ:
+        os.environ.update(_WAITING)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
         app()
