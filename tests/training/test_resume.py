@@ -100,7 +100,7 @@ def kill_at_random(place: Place, whole: dict[str, str], seed: int) -> int:
         while process.is_alive() and newest(asked.out) == known:
             assert time.monotonic() < end
             time.sleep(0.001)
-        process.join(rng.uniform(0, 0.15))
+        process.join(rng.uniform(0, 0.08))
         if not process.is_alive():
             break
         os.kill(process.pid or 0, signal.SIGKILL)
@@ -116,12 +116,17 @@ def newest(run: Path) -> str:
 
 
 def test_killed_at_random_moments(place: Place, whole: dict[str, str]) -> None:
-    assert kill_at_random(place, whole, seed=0) >= 2
+    """How many kills a run takes depends on the machine: runs go on until there were three."""
+    kills, seeds = 0, iter(range(20))
+    while kills < 3:
+        kills += kill_at_random(place, whole, next(seeds))
 
 
 @pytest.mark.slow
 def test_killed_at_many_random_moments(place: Place, whole: dict[str, str]) -> None:
-    assert sum(kill_at_random(place, whole, seed) for seed in range(100, 115)) >= 30
+    kills, seeds = 0, iter(range(100, 200))
+    while kills < 30:
+        kills += kill_at_random(place, whole, next(seeds))
 
 
 @pytest.fixture(scope="module")
