@@ -11,14 +11,13 @@ import torch
 from hqdata.training.job import Asked, Job, device_for, prepare
 from hqdata.training.observer import NOBODY, Observer
 from hqdata.training.parallel import Team, joined
+from hqdata.training.snapshot import KEEP
 from hqdata.training.trainer import Trainer
 
 _WARM_UP = 2
 _SECONDS = 10.0
 """Steps are measured for so long, two at least."""
 _MOST = 30
-_KEPT = 3
-"""Snapshots that a run keeps."""
 _FLOATS = 3
 """A weight and Adam's two moments."""
 
@@ -76,7 +75,7 @@ def plan(asked: Asked, observer: Observer = NOBODY) -> Cost:
             encoder_passes=visits,
             trained_parameters=trained,
             snapshot_bytes=snapshot,
-            kept_bytes=snapshot * min(_KEPT, -(-job.steps // asked.save_every)),
+            kept_bytes=snapshot * min(KEEP, -(-job.steps // asked.save_every)),
             measured_steps=measured,
             seconds_a_step=seconds,
             images_a_second=job.recipe.batch / seconds,

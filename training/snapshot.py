@@ -25,6 +25,8 @@ from hqdata.training.checkpoint import CheckpointError, read_weights
 
 MANIFEST = "MANIFEST.json"
 STATE = "state.json"
+KEEP = 3
+"""Whole snapshots that are kept, unless told otherwise."""
 _NAME = re.compile(r"step-(\d{7,})")
 
 
@@ -42,7 +44,7 @@ class Snapshot:
 
 
 def save_snapshot(
-    folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any], *, keep: int = 3
+    folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any], *, keep: int = KEEP
 ) -> Path:
     """Write a snapshot, then delete older ones.
 

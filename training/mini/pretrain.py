@@ -48,8 +48,9 @@ def pretrain(
         warn: told of snapshots that are passed over.
 
     Raises:
-        UsageError: the folder holds snapshots of another recipe, or a loss was not finite.
+        UsageError: the folder holds snapshots of another recipe.
         CheckpointError: no snapshot in the folder is whole.
+        RuntimeError: a gradient is not finite; nothing was updated by it.
     """
     sam = new_sam(size, recipe.seed)
     sam.network.train().requires_grad_(True)
