@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tomli_w
 from PIL import Image
 
@@ -22,9 +24,18 @@ from hqdata.limits import Limits
 from hqdata.pipelines.recipe import Options
 from hqdata.store.reader import Collection
 
+NEEDED = ("torch", "safetensors", "segment_anything")
+"""Packages of the extra ``train``."""
+NOT_INSTALLED = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 EPOCH = (1980, 1, 1, 0, 0, 0)
 TERMS = {"licence": "none", "summary": "made by a test", "url": "unknown", "redistribution": "allowed"}
 Files = dict[str, bytes]
+
+
+def need_training(*, module: bool = False) -> None:
+    """Skip the test, or the whole module, where the packages of the extra ``train`` are absent."""
+    if NOT_INSTALLED:
+        pytest.skip(f"{', '.join(NOT_INSTALLED)} not installed: pip install 'hqdata[train]'", allow_module_level=module)
 
 
 def sha256(content: bytes) -> str:
@@ -217,13 +228,15 @@ def finish_build(process: subprocess.Popen[str]) -> dict[str, Any]:
     return result
 
 
-def hqdata(*words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Any:
+def hqdata(
+    *words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout: float = 120
+) -> Any:
     """Run ``python -m hqdata`` in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "hqdata", *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
         cwd=cwd,
         env={**os.environ, **(env or {})},

@@ -1,6 +1,5 @@
 """``hqdata export RUN --to samhq``: the published package loads what is written and gives the same masks."""
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hqdata.cli.main import app
-from tests.helpers import hqdata, snapshot
+from tests.helpers import hqdata, need_training, snapshot
 
 if TYPE_CHECKING:
     from tests.training.runs import Place
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> "Place":
     """A run on a SAM that the package's own loader can build, and one on a smaller SAM."""
-    for name in ("torch", "safetensors", "segment_anything"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} not installed: pip install 'hqdata[train]'")
+    need_training()
     import torch
 
     from hqdata.training.sam import save_sam

@@ -1,6 +1,5 @@
 """``hqdata pictures`` as a user types it."""
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hqdata.cli.main import app
-from tests.helpers import hqdata, snapshot
+from tests.helpers import hqdata, need_training, snapshot
 from tests.splits import make
 
 if TYPE_CHECKING:
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> "Place":
     """Runs one and two of a SAM, a run of another SAM, one that was stopped, and a split of ten masks."""
-    for name in ("torch", "safetensors", "segment_anything"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} not installed: pip install 'hqdata[train]'")
+    need_training()
     import torch
 
     from hqdata.store.reader import Collection

@@ -16,19 +16,15 @@ from typer.testing import CliRunner
 
 from hqdata.cli.main import app
 from hqdata.errors import UsageError
-from tests.helpers import hqdata, snapshot
+from tests.helpers import hqdata, need_training, snapshot
 
 if TYPE_CHECKING:
     from tests.training.runs import Place
 
-NEEDED = ("torch", "safetensors", "segment_anything")
-MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> "Place":
-    if MISSING:
-        pytest.skip(f"{', '.join(MISSING)} not installed")
+    need_training()
     from tests.training.runs import make_place
 
     return make_place(tmp_path_factory.mktemp("place"))

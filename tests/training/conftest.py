@@ -1,22 +1,21 @@
 """Training is an extra: without its packages these tests skip, and say so."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
-MISSING = [name for name in ("torch", "safetensors", "segment_anything") if importlib.util.find_spec(name) is None]
+from tests.helpers import NOT_INSTALLED, need_training
 
 
 class WithoutTraining(pytest.Module):
     """A test file that would fail on its imports."""
 
     def collect(self) -> list[pytest.Item]:
-        pytest.skip(f"{', '.join(MISSING)} not installed: pip install 'hqdata[train]'", allow_module_level=True)
+        need_training(module=True)
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    return WithoutTraining.from_parent(parent, path=module_path) if MISSING else None
+    return WithoutTraining.from_parent(parent, path=module_path) if NOT_INSTALLED else None
 
 
 @pytest.fixture(scope="session", autouse=True)
