@@ -5,9 +5,10 @@
 
 For each size:
 
-- a step: seconds of waiting for data, encoder, head (prompts encoded, forward, loss, backward, update) and the rest, as
-  ``hqdata train`` takes them, and images a second. Means, because waits for data come in bursts, beside the median
-  step. On a GPU also with one batch from memory over and over, and the peak of the GPU's memory.
+- a step: seconds of waiting for data, encoder, head (prompts encoded, forward, loss, backward, update) and the rest,
+  and images a second; one thing after the other, and with the next batch prepared meanwhile, as ``hqdata train`` takes
+  steps. Means, because waits for data come in bursts, beside the median step. On a GPU also with one batch from memory
+  over and over, and the peak of the GPU's memory.
 - the head alone: prompts encoded, forward, loss and backward of the images that are in flight at a time, as one batch;
   beside ``MaskDecoderHQ`` of the package ``segment-anything-hq`` (skipped where that is missing), called once an image
   with the same weights, prompts and loss; and beside the same after a call of SAM's own decoder, whose masks the
@@ -47,17 +48,19 @@ from hqdata.demo.items import jpeg, png
 from hqdata.pipelines.own_data import build_own
 from hqdata.pipelines.recipe import Options
 from hqdata.store.reader import Collection
+from hqdata.training.ahead import one_ahead
 from hqdata.training.batches import Batch, batches
 from hqdata.training.encoder import Features
 from hqdata.training.losses import mask_loss, unsure_points
 from hqdata.training.mini.recipe import MINI
 from hqdata.training.parallel import CUDA, Team, device_of
+from hqdata.training.precision import PRECISIONS
 from hqdata.training.prompting import draw_prompts
 from hqdata.training.prompts import Prompts
 from hqdata.training.recipe import PRESETS
 from hqdata.training.sam import FrozenSam, new_sam
 from hqdata.training.size import SIZES
-from hqdata.training.trainer import PRECISIONS, Trainer
+from hqdata.training.trainer import Trainer
 from hqdata.training.variants.hq_sam import HQHead
 from hqdata.training.visits import visits_of
 
@@ -70,6 +73,12 @@ PARTS = ("data", "encoder", "head")
 OURS = "ours, one batch"
 ONCE = "published decoder, once an image"
 TWICE = "the same after SAM's own, as released"
+WAYS = {
+    "step": "a step, one thing after the other",
+    "ahead": "a step, the next batch prepared meanwhile",
+    "from_memory": "a step, data from memory",
+}
+"""Of taking steps; the second is what ``hqdata train`` does."""
 
 
 def main() -> None:
@@ -163,8 +172,9 @@ def measure(name: str, samples: Collection, micro: int, given: argparse.Namespac
         torch.cuda.reset_peak_memory_stats()
         found["from_memory"] = take_steps(trainer, itertools.repeat(one), given.steps, warm)
         found["peak_bytes"] = torch.cuda.max_memory_allocated()
-    made = load(last=warm + given.steps, workers=given.workers)
-    found["step"] = take_steps(trainer, (batch.pin() for batch in made) if gpu else made, given.steps, warm)
+    for key, way in (("step", iter), ("ahead", one_ahead)):
+        made = load(last=warm + given.steps, workers=given.workers)
+        found[key] = take_steps(trainer, way(batch.pin() for batch in made), given.steps, warm)
     return found | {"head": compare_heads(trainer, one, given.rounds)}
 
 
@@ -274,7 +284,7 @@ def report(found: dict[str, Any], facts: dict[str, Any]) -> None:
         return
     batch, how = found["batch"], f"{facts['precision']}, {facts['workers']} workers"
     print(f"\n{found['size']}, recipe {found['recipe']}, batch {batch}, {found['micro']} images in flight, {how}")
-    for title, key in (("a step", "step"), ("a step, data from memory", "from_memory")):
+    for key, title in WAYS.items():
         if step := found.get(key):
             hours = found["visits"] / step["images_a_second"] / 3600
             print(f"  {title:<40}{step['mean']:9.4f} s   median {step['median']:.4f} s")

@@ -1,6 +1,8 @@
 """``hqdata export RUN --to samhq``: the published package loads what is written and gives the same masks."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,3 +111,15 @@ def test_a_file_that_is_there_is_left_alone(place: "Place", tmp_path: Path) -> N
     assert done.returncode == 2
     assert "is there already" in done.stderr
     assert (tmp_path / "x.pth").read_bytes() == b"mine"
+
+
+def test_a_disk_that_is_full_is_told(place: "Place", tmp_path: Path) -> None:
+    """torch says something else of it; no file may be larger than 100 kB here."""
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+    code += "from hqdata.cli.main import main; main()"
+    words = ["export", str(place.root / "thin"), "--to", "samhq", "--out", str(tmp_path / "hq.pth")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"no room to write {tmp_path / 'hq.pth'}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hqdata.cli.main import app
+from hqdata.errors import UsageError
 from tests.helpers import hqdata, need_training, snapshot
 from tests.splits import make
 
@@ -87,6 +88,16 @@ def test_the_same_command_gives_the_same_bytes(place: "Place", tmp_path: Path) -
     for name in ("a", "b"):
         run(place.root / "one", "--on", place.data, "--out", tmp_path / name, "--count", 2)
     assert snapshot(tmp_path / "a") == snapshot(tmp_path / "b")
+
+
+def test_a_file_beside_the_pictures_is_not_replaced(place: "Place", tmp_path: Path) -> None:
+    words = (place.root / "one", "--on", place.data, "--out", tmp_path / "out", "--count", 1)
+    run(*words)
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    before = snapshot(tmp_path)
+    with pytest.raises(UsageError, match="not an empty folder"):
+        run(*words, "--replace")
+    assert snapshot(tmp_path) == before
 
 
 ERRORS = {

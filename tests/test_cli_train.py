@@ -1,6 +1,7 @@
 """``hqdata train`` as a user types it."""
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -8,13 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from hqdata.cli.main import app
+from hqdata.cli.progress import StepBar
+from hqdata.cli.watch import Watch
 from hqdata.errors import UsageError
 from tests.helpers import hqdata, need_training, snapshot
 
@@ -125,12 +130,42 @@ def test_a_signal_stops_it_after_the_step(place: "Place", number: signal.Signals
     assert f"stopped after {int(newest.removeprefix('step-')):,} of" in out
 
 
+class Ended(Exception):
+    """Stands for the end of the process by a signal."""
+
+
+@pytest.fixture
+def handler() -> Iterator[Any]:
+    """Of both signals, instead of the system's, which would end the tests."""
+
+    def end(number: int, _: object) -> None:
+        raise Ended(number)
+
+    before = {one: signal.signal(one, end) for one in (signal.SIGINT, signal.SIGTERM)}
+    yield end
+    for one, old in before.items():
+        signal.signal(one, old)
+
+
+def test_the_same_signal_twice_ends_and_another_does_not(handler: Any) -> None:
+    watch = Watch()
+    with watch.signals():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            assert watch.signal != number
+            signal.raise_signal(number)
+            assert watch.signal == number
+        with pytest.raises(Ended, match=str(int(signal.SIGINT))):
+            signal.raise_signal(signal.SIGINT)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == (handler, handler)
+
+
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "a number": (("--micro", "3"), "--micro 3"),
     "a recipe": (("--recipe", "fixd"), 'did you mean "fixed"?'),
     "a key": (("--set", "bach=3"), 'did you mean "batch"?'),
     "a variant": (("--variant", "hqsam"), 'did you mean "hq-sam"?'),
     "a SAM": (("--sam", "nowhere.pth"), "there is no checkpoint nowhere.pth"),
+    "a rate": (("--set", "learning_rate=inf"), "above 0, finite"),
 }
 
 
@@ -139,6 +174,36 @@ def test_what_is_wrong_is_told(place: "Place", more: tuple[str, ...], message: s
     with pytest.raises(UsageError, match=re.escape(message)):
         run(*words(place, "wrong", *more))
     assert not (place.root / "wrong").exists()
+
+
+def test_there_is_nothing_to_go_on_with(place: "Place") -> None:
+    with pytest.raises(UsageError, match="there is no run nowhere to go on with"):
+        run("train", "--out", "nowhere", "--resume")
+
+
+def test_a_world_without_torchrun_is_told(place: "Place") -> None:
+    done = hqdata(*words(place, "lonely"), env={"WORLD_SIZE": "2", "RANK": "0"})
+    assert done.returncode == 2
+    assert "MASTER_ADDR is not set" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
+def test_a_seed_that_torch_does_not_take_is_refused(place: "Place", seed: str) -> None:
+    done = hqdata(*words(place, "seeded", "--seed", seed))
+    assert done.returncode == 2
+    assert "--seed" in done.stderr
+
+
+def test_where_there_is_no_terminal_a_line_a_minute_is_printed() -> None:
+    seconds, said = iter(range(0, 1000, 25)), io.StringIO()
+    bar = StepBar(Console(file=said), clock=lambda: next(seconds))
+    bar.start(2, 10)
+    for _ in range(8):
+        bar.step(1.0)
+    bar.finish()
+    lines = said.getvalue().splitlines()
+    assert lines == [f"hqdata: step {step} of 10, loss 1.0000" for step in (5, 8)]
 
 
 def test_a_run_that_is_there_is_not_overwritten(place: "Place") -> None:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -158,14 +160,14 @@ def _loader(
     samples: Data, ordered: Iterator[Visit], recipe: Recipe, size: SamSize, share: int, workers: int
 ) -> DataLoader[_One]:
     """Prepare visit by visit, not batch by batch: sixteen workers would hold 32 batches in shared memory."""
-    # Threads of this process make it unsafe to fork.
-    start = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     return DataLoader(
         _Prepared(samples, recipe, size),
         batch_size=None,
         sampler=ordered,
         num_workers=workers,
-        multiprocessing_context=start if workers else None,
+        # Threads make it unsafe to fork; and workers of a fork server would not be children of this process, whose end
+        # is theirs.
+        multiprocessing_context="spawn" if workers else None,
         prefetch_factor=-(-_AHEAD * share // workers) if workers else None,
         worker_init_fn=_settle,
         # Else the loader takes a number from torch's global generator.
@@ -174,10 +176,23 @@ def _loader(
 
 
 def _settle(_: int) -> None:
-    """Make a worker one of many: a core each, and interrupts left to the process that started it."""
+    """Make a worker one of many: a core each, and no end but that of the process that started it.
+
+    That process still needs data for its last step when all are told to stop, as a terminal and ``torchrun`` do.
+    """
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    # torch looks as well, but only for an end that comes after its first look.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _gathered(loader: DataLoader[_One], share: int, points: int, side: int) -> Iterator[Batch]:

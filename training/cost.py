@@ -50,7 +50,7 @@ class Cost:
     memory_bytes: int
     """Largest resident memory of this process."""
     device_bytes: int | None
-    """Largest memory on the GPU; None on a CPU."""
+    """Most memory that torch held on the GPU; CUDA itself takes some more. None on a CPU."""
 
 
 def plan(asked: Asked, observer: Observer = NOBODY) -> Cost:
@@ -81,7 +81,7 @@ def plan(asked: Asked, observer: Observer = NOBODY) -> Cost:
             images_a_second=job.recipe.batch / seconds,
             hours=job.steps * seconds / 3600,
             memory_bytes=_resident(),
-            device_bytes=torch.cuda.max_memory_allocated() if team.device.type == "cuda" else None,
+            device_bytes=torch.cuda.max_memory_reserved() if team.device.type == "cuda" else None,
         )
 
 

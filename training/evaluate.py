@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 from torch import nn
 
+from hqdata.analysis.splits.masks import source_of
 from hqdata.arrays import BoolArray
 from hqdata.masks.boundary import Banded
 from hqdata.store.reader import Collection, Sample
@@ -138,15 +139,6 @@ def summarise(scores: pa.Table) -> list[Summary]:
     for row in scores.to_pylist():
         groups.setdefault((row["run"], row["output"]), []).append(row)
     return [_summary(run, output, rows) for (run, output), rows in groups.items()]
-
-
-def source_of(mask_id: str) -> str:
-    """Source of a mask.
-
-    >>> source_of("dis5k/vd/5#Artifact#0")
-    'dis5k'
-    """
-    return mask_id.partition("/")[0]
 
 
 def _summary(run: str, output: str, rows: Sequence[Mapping[str, Any]]) -> Summary:

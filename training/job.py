@@ -17,9 +17,10 @@ from hqdata.errors import UsageError, explain
 from hqdata.store.reader import Collection
 from hqdata.store.split import is_split
 from hqdata.store.view import SplitView, open_view
+from hqdata.training.ahead import one_ahead
 from hqdata.training.batches import Batch, batches
 from hqdata.training.parallel import CUDA, Team, device_of
-from hqdata.training.recipe import Recipe, load_recipe, recipe_of
+from hqdata.training.recipe import Recipe, changed, load_recipe, recipe_of
 from hqdata.training.run import FACTS, differences, facts_of, place_of, read_facts, relative_place
 from hqdata.training.sam import FrozenSam, find_sam
 from hqdata.training.variants.registry import find_variant, weights_of
@@ -94,10 +95,11 @@ class Job:
         return self.asked.out
 
     def batches(self, team: Team, first: int, last: int) -> Iterator[Batch]:
-        """This process's share of the steps from ``first`` to before ``last``."""
+        """This process's share of the steps from ``first`` to before ``last``, each prepared during the one before."""
         made = batches(
             self.samples,
-            self.visits,
+            # Of its own: it looks further ahead, and in a thread.
+            visits_of(self.samples, self.visits.seed),
             self.recipe,
             self.sam.size,
             first=first,
@@ -106,7 +108,7 @@ class Job:
             world=team.world,
             workers=self.workers,
         )
-        return (batch.pin() for batch in made) if team.device.type == CUDA else made
+        return one_ahead(batch.pin() for batch in made) if team.device.type == CUDA else one_ahead(made)
 
 
 def device_for(asked: Asked) -> str:
@@ -195,13 +197,16 @@ def _held(asked: Asked) -> dict[str, Any] | None:
 def _samples(asked: Asked, held: Mapping[str, Any] | None) -> tuple[Collection, Path]:
     place = asked.data if asked.data is not None else held and Path(place_of(held["data"]["path"], asked.out))
     if not place:
+        if asked.resume:
+            what, do = f"there is no run {asked.out} to go on with", "look at --out; --data SPLIT begins a run"
+            raise UsageError(explain(what, did="nothing was changed", do=do))
         raise UsageError(explain("no data was given", do="--data SPLIT, a file NAME.split.json, or a collection"))
     return (open_view(place) if is_split(place) else Collection(place)), place
 
 
 def _recipe(asked: Asked, held: Mapping[str, Any] | None) -> Recipe:
-    if held and asked.recipe is None and not asked.changes:
-        return recipe_of(held["identity"]["recipe"])
+    if held and asked.recipe is None:
+        return changed(recipe_of(held["identity"]["recipe"]), asked.changes)
     return load_recipe(asked.recipe or RELEASED, asked.changes)
 
 

@@ -46,9 +46,9 @@ VISITS = pa.schema(
         ("loss", pa.float64()),
     ]
 )
-"""One row a visit, in order. ``use``: how often the mask was visited before. ``dropped``: too few pixels for points,
-so that another kind was drawn. ``empty``, ``pixels``: foreground after augmentation. ``scale``: of the jitter.
-``tries``: crops that it took."""
+"""One row a visit, in order. ``use``: how often the mask was visited before. ``dropped``: points were drawn, but there
+were too few pixels, so another kind was taken. ``empty``, ``pixels``: foreground after augmentation. ``scale``: of the
+jitter. ``tries``: crops that it took."""
 
 _TENTH = 10
 TABLES: dict[str, pa.Schema] = {"metrics": METRICS, "visits": VISITS}

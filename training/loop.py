@@ -92,7 +92,7 @@ def _alone(job: Job, team: Team) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
 
         def begin() -> None:
-            stack.enter_context(locked(job.out.parent / f".{job.out.name}.hqdata-lock"))
+            stack.enter_context(locked(job.out.parent / f".{job.out.name}.hqdata-lock", wait=False))
             if not is_begun(job):
                 write_sealed(job.out / FACTS, job.facts)
                 fault_point("train_begun")
@@ -128,7 +128,7 @@ class _Training:
 
     def run(self) -> Outcome:
         """Take all steps that are left."""
-        if (self.job.out / RESULT).exists():
+        if self._agreed((self.job.out / RESULT).exists()):
             return self._finished_before()
         self._go_on()
         self.observer.start(self.first, self.job.steps)
@@ -158,6 +158,7 @@ class _Training:
             self.trainer.head.load_state_dict(snapshot.tensors["head"])
             load_adam(self.trainer.optimizer, self.trainer.weights, snapshot.tensors["adam"])
             self.first, self.how = snapshot.step, list(snapshot.state["how"])
+        self._agreed(self.first)
         pieces = snapshot.state["log"] if snapshot else []
         self.team.lead(lambda: self.log.go_on(self.first, pieces))
         now = asdict(self.job.how)
@@ -166,6 +167,26 @@ class _Training:
             self.observer.note(f"from here on other bits than without the break: {'; '.join(changed)}")
         if changed or not self.how:
             self.how.append({"from_step": self.first, **now})
+
+    def _agreed(self, found: int) -> int:
+        """What all processes find in the folder of the run.
+
+        Raises:
+            HQDataError: they find different things: gradients of different weights would be summed.
+        """
+        of_all = self.team.gather(torch.tensor([[float(found)]], device=self.team.device)).flatten().tolist()
+        if any(other != found for other in of_all):
+            steps = ", ".join(f"{step:.0f}" for step in of_all)
+            raise HQDataError(
+                explain(
+                    f"the processes do not see the same run in {self.job.out}",
+                    expected="one newest snapshot",
+                    got=f"steps {steps}",
+                    did="nothing was changed",
+                    do="choose an --out that all machines share",
+                )
+            )
+        return found
 
     def _note(self, step: int, found: Gradients, rate: float) -> float:
         """Log a step; return its loss."""

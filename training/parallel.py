@@ -98,9 +98,13 @@ def joined(device: str) -> Iterator[Team]:
     if world == 1:
         yield team
         return
+    if missing := [name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
+        what, do = f"WORLD_SIZE={world}, but {missing[0]} is not set", "start it by torchrun, or unset WORLD_SIZE"
+        raise UsageError(explain(what, did="nothing was changed", do=do))
     distributed.init_process_group("nccl" if device == CUDA else "gloo", timeout=_PATIENCE)
     yield team
     # Not after an error: the others may never come to it.
+    team.wait()
     distributed.destroy_process_group()
 
 

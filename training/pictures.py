@@ -4,6 +4,7 @@ Which masks: those that the first run gains most on over the frozen base, those 
 middle, by boundary IoU; or those that were asked for. The same input gives the same bytes.
 """
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,7 @@ from hqdata.training.sam import FrozenSam
 PAGE = "index.html"
 LISTING = "pictures.json"
 """What the page says, for machines; also what tells a folder of pictures from any other."""
-OUTPUTS = ("head", "sum")
+DRAWN = ("head", "sum")
 """Of heads that pictures show."""
 COUNT = 24
 Stage = Callable[[str, int], Callable[[int], None]]
@@ -57,12 +58,12 @@ class Comparison:
     """Trained on it, on the same device, by name; the first one's gains decide what is drawn."""
     protocol: Protocol = "native"
     output: str = "head"
-    """Of the heads: one of :data:`OUTPUTS`."""
+    """Of the heads: one of :data:`DRAWN`."""
 
     def __post_init__(self) -> None:
         """Refuse what has no pictures."""
-        if self.output not in OUTPUTS:
-            raise UsageError(explain(f"there are no pictures of {self.output!r}", expected=" or ".join(OUTPUTS)))
+        if self.output not in DRAWN:
+            raise UsageError(explain(f"there are no pictures of {self.output!r}", expected=" or ".join(DRAWN)))
         if not self.heads or BASE in self.heads:
             expected, got = f"at least one, none of them called {BASE}", ", ".join(self.heads) or "none"
             raise UsageError(explain("pictures are of runs", expected=expected, got=got))
@@ -122,7 +123,10 @@ def write_pictures(
     if count < 1:
         raise UsageError(explain("that many pictures cannot be drawn", expected="1 or more", got=count))
     asked = _asked(compared.samples, ids)
-    replaced = replace and (out / LISTING).is_file()
+    replaced = _is_ours(out)
+    if replaced and not replace:
+        what = f"{out} holds pictures of an earlier call"
+        raise UsageError(explain(what, did="it was left alone", do="--replace, or choose another --out"))
     fresh = out.with_name(f".{out.name}.fresh") if replaced else out
     if replaced:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -139,9 +143,22 @@ def write_pictures(
         write_json(folder / LISTING, listing)
         write_bytes(folder / PAGE, gallery(compared.samples, listing).encode("utf-8", "backslashreplace"))
     if replaced:
-        shutil.rmtree(out)
+        old = out.with_name(f".{out.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        out.rename(old)
         publish_folder(fresh, out)
+        shutil.rmtree(old)
     return Written(folder=out, summaries=summaries, pictures=pictures)
+
+
+def _is_ours(out: Path) -> bool:
+    """Whether a folder holds pictures of an earlier call, and nothing else."""
+    try:
+        listed = json.loads((out / LISTING).read_bytes())["pictures"]
+        own = {PAGE, LISTING, *(one[key] for one in listed for key in ("file", "preview"))}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(out.name) and not out.is_symlink() and {path.name for path in out.iterdir()} <= own
 
 
 def choose(scores: pa.Table, run: str, count: int) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ An image is encoded once, for the base and all heads, and always alone; boxes ar
 a box do not depend on what else is asked for. Everything is float32, TF32 off.
 """
 
-import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from hqdata.arrays import BoolArray, UInt8Array
 from hqdata.training.decoder import decode, sam_masks
 from hqdata.training.encoder import Features
 from hqdata.training.fit import Box, Fit
+from hqdata.training.precision import plain_float32
 from hqdata.training.prompts import Prompts
 from hqdata.training.sam import FrozenSam
 from hqdata.training.variants.outputs import Outputs
@@ -96,16 +96,3 @@ class Predictor:
         for run, head in self._heads.items() if self._outputs else ():
             made: Outputs = head.predict(sam, features, prompt)
             yield from ((run, output, getattr(made, output)) for output in self._outputs)
-
-
-@contextlib.contextmanager
-def plain_float32() -> Iterator[None]:
-    """Compute matrix products and convolutions in float32 as it is, whatever the process has chosen."""
-    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(products)
-        torch.backends.cudnn.allow_tf32 = convolutions

@@ -32,7 +32,7 @@ class Drawn:
     kind: Tensor
     """``int64[B]``: index into ``recipe.prompts``."""
     dropped: Tensor
-    """``bool[B]``: points might have been drawn, but some mask had too few pixels."""
+    """``bool[B]``: points were drawn, but the mask, or one of its group, has too few pixels: another kind was taken."""
     empty: Tensor
     """``bool[B]``: masks without foreground."""
     pixels: Tensor
@@ -64,28 +64,34 @@ def draw_prompts(masks: Tensor, choice: Tensor, order: Tensor, noise: Tensor, re
     if recipe.traps.points_by_group:
         few = few.view(-1, recipe.group).any(dim=1).repeat_interleave(recipe.group)
     kind, dropped = _kinds(choice, few, recipe.prompts)
+    there = pixels > 0
+    boxed = torch.ones_like(there) if recipe.traps.empty_crops else there
     chosen = {word: kind == index for index, word in enumerate(recipe.prompts)}
     given: dict[str, Tensor] = {}
     if BOX in chosen:
-        given |= {"boxes": boxes_of(inside, inclusive=recipe.traps.inclusive_boxes), "has_box": chosen[BOX]}
+        given |= {"boxes": boxes_of(inside, inclusive=recipe.traps.inclusive_boxes), "has_box": chosen[BOX] & boxed}
     if POINTS in chosen:
-        labels = torch.where(chosen[POINTS][:, None], FOREGROUND, ABSENT).expand_as(order)
+        labels = torch.where((chosen[POINTS] & there)[:, None], FOREGROUND, ABSENT).expand_as(order)
         given |= {"points": points_of(inside, order), "labels": labels}
     if MASK in chosen:
         noisy = noisy_masks(masks, noise)
         prompt = noisy * 255 if recipe.traps.prompt_masks_255 else (2 * noisy - 1) * LOGIT
         given |= {"masks": prompt, "has_mask": chosen[MASK]}
-    return Drawn(prompts=Prompts(**given), kind=kind, dropped=dropped, empty=pixels == 0, pixels=pixels)
+    return Drawn(prompts=Prompts(**given), kind=kind, dropped=dropped, empty=~there, pixels=pixels)
 
 
 def _kinds(choice: Tensor, few: Tensor, words: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    """Choose uniformly among the kinds, without points for masks that have too ``few`` pixels for them."""
+    """Choose uniformly among the kinds, another than points for masks that have too ``few`` pixels for them.
+
+    Returns:
+        The kinds, and which of them stand in the place of points.
+    """
     kind = (choice * len(words)).long().clamp(max=len(words) - 1)
     if POINTS not in words or len(words) == 1:
         return kind, torch.zeros_like(few)
     others = torch.tensor([index for index, word in enumerate(words) if word != POINTS], device=kind.device)
     other = others[(choice * len(others)).long().clamp(max=len(others) - 1)]
-    return torch.where(few, other, kind), few
+    return torch.where(few, other, kind), few & (kind == words.index(POINTS))
 
 
 def boxes_of(inside: Tensor, *, inclusive: bool = False) -> Tensor:

@@ -101,7 +101,7 @@ class Recipe:
         for name in ("iterations", "epochs", "batch", "group", "points", "loss_points"):
             value = getattr(self, name)
             _require(value is None or value >= 1, name, "1 or more", value)
-        _require(0 < self.learning_rate < math.inf, "learning_rate", "above 0", self.learning_rate)
+        _require(0 < self.learning_rate < math.inf, "learning_rate", "above 0, finite", self.learning_rate)
         _require(0 < self.drop_at <= 1, "drop_at", "above 0, at most 1", self.drop_at)
         _require(0 <= self.drop_to <= 1, "drop_to", "0 to 1", self.drop_to)
         _require(0 <= self.flip <= 1, "flip", "a chance, 0 to 1", self.flip)
@@ -154,10 +154,12 @@ def load_recipe(name_or_path: str | Path, changes: Iterable[str] = ()) -> Recipe
         UsageError: no such preset or file, an unknown key, a value of another type, or numbers that make no sense.
     """
     table, where = _base(name_or_path)
-    wanted: dict[str, Any] = {}
-    for change in changes:
-        _add_change(wanted, change)
-    return recipe_of(_over(table, wanted), where)
+    return recipe_of(_over(table, _wanted(changes)), where)
+
+
+def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+    """Change a recipe; for ``changes`` and errors see :func:`load_recipe`."""
+    return recipe_of(_over(recipe.to_dict(), _wanted(changes)), recipe.preset)
 
 
 def recipe_of(table: Mapping[str, Any], where: str = "recipe") -> Recipe:
@@ -196,7 +198,7 @@ def _base(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(explain(f"{path} is no TOML file", got=error)) from error
     preset = table.get("preset")
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         expected = " | ".join(PRESETS)
         raise UsageError(explain(f"{path}: a recipe states the preset it starts from", expected=expected, got=preset))
     return _over(PRESETS[preset].to_dict(), table), str(path)
@@ -216,23 +218,25 @@ def _over(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 _LENGTHS = {"iterations", "epochs"}
 
 
-def _add_change(wanted: dict[str, Any], change: str) -> None:
-    """Read ``key=value`` or ``traps.key=value``."""
-    key, equals, text = (part.strip() for part in change.partition("="))
-    if not (key and equals and text) or key == "traps":
-        raise UsageError(
-            explain("a change of a recipe cannot be read", expected="key=value or traps.key=value", got=repr(change))
-        )
-    if key == "preset":
-        raise UsageError(explain("the preset is no change", got=change, do="name the preset as the recipe"))
-    value = _value(text)
-    if key == "prompts" and isinstance(value, str):
-        value = [word.strip() for word in value.split(",")]
-    group, dot, name = key.partition(".")
-    if dot and group == "traps":
-        wanted.setdefault("traps", {})[name] = value
-    else:
-        wanted[key] = value
+def _wanted(changes: Iterable[str]) -> dict[str, Any]:
+    """Read ``key=value`` and ``traps.key=value``."""
+    wanted: dict[str, Any] = {}
+    for change in changes:
+        key, equals, text = (part.strip() for part in change.partition("="))
+        if not (key and equals and text) or key == "traps":
+            what, expected = "a change of a recipe cannot be read", "key=value or traps.key=value"
+            raise UsageError(explain(what, expected=expected, got=repr(change)))
+        if key == "preset":
+            raise UsageError(explain("the preset is no change", got=change, do="name the preset as the recipe"))
+        value = _value(text)
+        if key == "prompts" and isinstance(value, str):
+            value = [word.strip() for word in value.split(",")]
+        group, dot, name = key.partition(".")
+        if dot and group == "traps":
+            wanted.setdefault("traps", {})[name] = value
+        else:
+            wanted[key] = value
+    return wanted
 
 
 def _value(text: str) -> Any:

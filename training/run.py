@@ -176,7 +176,11 @@ def _read_sealed(path: Path) -> dict[str, Any]:
 
 def _damaged(path: Path) -> StoreCorrupt:
     return StoreCorrupt(
-        explain(f"{path} is damaged, or not of this run", did="nothing was changed", do="train the run again")
+        explain(
+            f"{path} is damaged, or not of this run",
+            did="nothing was changed",
+            do="delete the folder and train the run again",
+        )
     )
 
 

@@ -170,7 +170,8 @@ def _size_of(weights: Weights, size: SamSize | str | None) -> SamSize:
     found = _nearest_size(weights)
     if found is None:
         expected = f"a SAM of size {', '.join(SIZES)}, or one that hqdata wrote"
-        raise CheckpointError(explain(f"{weights.path} is no SAM checkpoint of a known size", expected=expected))
+        what = f"{weights.path} is no SAM checkpoint of a known size"
+        raise CheckpointError(explain(what, expected=expected, do=_advice(weights)))
     return found
 
 
@@ -182,10 +183,10 @@ def _nearest_size(weights: Weights) -> SamSize | None:
     return next((size for size in SIZES.values() if (size.width, size.depth) == (width, len(names))), None)
 
 
-def _advice(weights: Weights, wanted: SamSize) -> str:
-    """What may be wrong with a checkpoint that does not fit."""
+def _advice(weights: Weights, wanted: SamSize | None = None) -> str:
+    """What may be wrong with a checkpoint that does not fit what is wanted, or no size at all."""
     found = _nearest_size(weights)
-    if found is not None and found != wanted:
+    if wanted is not None and found is not None and found != wanted:
         return f"this is a {found.name}: give a {wanted.name}, or ask for {found.name}"
     if any("hf_token" in key for key in weights.tensors):
         return "this is an HQ-SAM, SAM and head in one: give the plain SAM"

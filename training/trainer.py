@@ -1,6 +1,6 @@
 """One step of a training: prompts, frozen encoder, head, loss, gradients of all processes, update.
 
-Memory is bounded by ``micro``, the images that are in flight at a time, however many a step has.
+``micro`` bounds the images that are in flight at a time; only canvases and prompts of a step are held all at once.
 """
 
 import math
@@ -13,12 +13,10 @@ from hqdata.training.batches import Batch
 from hqdata.training.clock import Clock
 from hqdata.training.losses import mask_loss, unsure_points
 from hqdata.training.parallel import Team
+from hqdata.training.precision import PRECISIONS, plain_float32
 from hqdata.training.prompting import draw_prompts
 from hqdata.training.recipe import Recipe
 from hqdata.training.sam import FrozenSam
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-"""What the frozen encoder computes in. What is trained, and the loss, are float32 always."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,7 +76,7 @@ class Trainer:
         steps: of the whole training; the learning rate follows from it.
         team: the processes.
         micro: images in flight at a time; divides a process's share of the batch.
-        precision: a word of :data:`PRECISIONS`.
+        precision: of the frozen encoder, a word of :data:`~hqdata.training.precision.PRECISIONS`.
     """
 
     def __init__(
@@ -102,7 +100,8 @@ class Trainer:
             batch: this process's share.
             stop: whether this process was asked to stop.
         """
-        seen = self._backward(batch.to(self.team.device, non_blocking=True))
+        with plain_float32():
+            seen = self._backward(batch.to(self.team.device, non_blocking=True))
         gradient, stopping = self._share(stop)
         norm = float(torch.linalg.vector_norm(gradient, dtype=torch.float64))
         self.clock.collect()

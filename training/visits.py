@@ -1,7 +1,8 @@
 """Which mask is used when, and where the random numbers of each use come from.
 
 A visit is (data seed, mask id, n-th use). Everything random about it is a function of these three, so that two heads
-that visit one mask see the same pixels and prompts, whatever else is in their splits, in any process and any company.
+that visit one mask see the same pixels, whatever else is in their splits, in any process and any company; and the same
+prompts, but for the trap ``points_by_group``.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 import torch
 
+from hqdata.analysis.splits.masks import source_of
 from hqdata.analysis.splits.reference import Data, masks_in
 from hqdata.arrays import FloatArray, IntArray
 from hqdata.errors import UsageError, explain
@@ -131,7 +133,7 @@ class Visits:
             return np.ones(len(self), np.int64)
         # By source, so that each gets its share; within one at random, or neighbours would exclude each other.
         hashes = [_hash(f"{self.seed}:{epoch}:draw:{mask_id}") for mask_id in self.mask_ids]
-        sources = [mask_id.partition("/")[0] for mask_id in self.mask_ids]
+        sources = [source_of(mask_id) for mask_id in self.mask_ids]
         order = sorted(range(len(self)), key=lambda row: (sources[row], hashes[row], self.mask_ids[row]))
         counts = np.zeros(len(self), np.int64)
         start = _hash(f"{self.seed}:{epoch}:draw")

@@ -66,7 +66,8 @@ def main() -> None:
     except OSError as error:
         _fail("OSError", explain("the system refused", got=error, did="finished parts are kept"), 1)
     except KeyboardInterrupt:
-        print("hqdata: stopped; finished parts are kept, run the same command to go on", file=sys.stderr)
+        text = "hqdata: stopped; finished parts are kept, run the same command (train: with --resume) to go on"
+        print(text, file=sys.stderr)
         sys.exit(130)
 
 

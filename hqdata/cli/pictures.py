@@ -127,8 +127,9 @@ def print_means(summaries: Sequence["Summary"]) -> None:
     ]
     print_table("By source", ("source", "run", "masks#", "IoU#", "boundary IoU#", "change#"), by_source)
     if base.unscored:
-        masks = f"{cell(base.unscored)} masks have no foreground, so no box to prompt with: not scored, in no mean"
-        console().print(f"{masks}\n")
+        console().print(
+            f"masks without foreground on SAM's canvas, so without a box: {cell(base.unscored)}; in no mean\n"
+        )
 
 
 def _cells(means: "Means") -> tuple[object, str, str]:

@@ -1,5 +1,8 @@
 """The bar of the command line: rate, percent, time left. It shows on a terminal only, on stderr."""
 
+import time
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -18,6 +21,8 @@ from rich.progress import (
 from rich.text import Text
 
 BYTES = "B"
+_A_LINE = 60
+"""Seconds from line to line, where there is no terminal."""
 
 
 class CountRateColumn(ProgressColumn):
@@ -84,11 +89,13 @@ class StepBar:
     """The bar of a training: loss, steps a second, time left.
 
     Args:
-        console: where to draw; stderr by default. Nothing is drawn unless it is a terminal.
+        console: where to draw; stderr by default. Where it is no terminal, a line a minute takes the bar's place.
+        clock: seconds.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        console = console or Console(stderr=True)
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console = console or Console(stderr=True)
+        self._clock = clock
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -99,9 +106,12 @@ class StepBar:
             disable=not console.is_terminal,
         )
         self._loss: float | None = None
+        self._steps = self._taken = 0
+        self._said = clock()
 
     def start(self, first: int, steps: int) -> None:
         """Begin; some steps may have been taken before."""
+        self._taken, self._steps = first, steps
         self._bar.add_task("loss", total=steps, completed=first)
         self._bar.start()
 
@@ -110,6 +120,10 @@ class StepBar:
         self._loss = loss if self._loss is None else 0.95 * self._loss + 0.05 * loss
         for task in self._bar.task_ids:
             self._bar.update(task, advance=1, description=f"loss {self._loss:.4f}")
+        self._taken += 1
+        if not self._console.is_terminal and self._clock() - self._said >= _A_LINE:
+            self._said = self._clock()
+            self._console.print(f"hqdata: step {self._taken:,} of {self._steps:,}, loss {self._loss:.4f}")
 
     def finish(self) -> None:
         """End; the last state stays on the screen."""

@@ -52,6 +52,18 @@ def cell(value: object) -> str:
     return str(value).replace("[", "\\[")
 
 
+def duration_text(hours: float) -> str:
+    """A length of time as one says it.
+
+    >>> duration_text(0.002), duration_text(0.3), duration_text(4.21)
+    ('7 s', '18 min', '4.2 h')
+    """
+    seconds = hours * 3600
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if hours < 2 else f"{hours:.1f} h"
+
+
 def size_text(count: int | None) -> str:
     """Bytes for people.
 

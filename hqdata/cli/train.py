@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hqdata.cli.show import Json, console, print_json, print_table, size_text
+from hqdata.cli.show import Json, console, duration_text, print_json, print_table, size_text
 from hqdata.cli.watch import Watch
 from hqdata.errors import UsageError, explain
 
@@ -45,11 +45,14 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, such as epochs=3; repeat."),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of first weights, order, crops, prompts; 0.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Of first weights, order, crops, prompts; 0.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that is there; else begin it.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Measure memory and hours; write nothing.")] = False,
     device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute; the GPU if there is one.")
+        Literal["auto", "cpu", "cuda"],
+        typer.Option("--device", help="Where to compute; auto: where the run was begun, or the GPU if there is one."),
     ] = "auto",
     precision: Annotated[
         Literal["fp32", "bf16"] | None, typer.Option("--precision", help="Of the frozen encoder; bf16 on a GPU.")
@@ -99,8 +102,12 @@ def train(
         if leads:
             _print_cost(cost, asked, json=json)
         return
-    with watch.shown(), watch.signals():
-        outcome = run(asked, watch)
+    try:
+        with watch.shown(), watch.signals():
+            outcome = run(asked, watch)
+    except KeyboardInterrupt:
+        watch.note(f"stopped at once; what came after the newest snapshot is lost. To go on: {_again(out)}")
+        raise
     if leads:
         _print_outcome(outcome, json=json)
     if not outcome.finished:
@@ -120,6 +127,10 @@ def require_torch() -> None:
         raise UsageError(explain(what, did="nothing was written", do="pip install 'hqdata[train]'"))
 
 
+def _again(out: Path) -> str:
+    return f"hqdata train --out {out} --resume"
+
+
 def _print_outcome(outcome: "Outcome", *, json: bool) -> None:
     """A table of what the run saw, and one line; of a run that was stopped, how to go on."""
     rate = outcome.images / outcome.seconds["steps"] if outcome.taken else None
@@ -130,7 +141,7 @@ def _print_outcome(outcome: "Outcome", *, json: bool) -> None:
     if outcome.summary is None:
         console().print(
             f"{outcome.out}: stopped after {outcome.step:,} of {outcome.steps:,} steps, with a snapshot. To go on: "
-            f"hqdata train --out {outcome.out} --resume"
+            f"{_again(outcome.out)}"
         )
         return
     if not outcome.taken:
@@ -176,9 +187,9 @@ def _print_cost(cost: "Cost", asked: "Asked", *, json: bool) -> None:
         ("processes", how["world"]),
         ("threads of each", how["threads"]),
         ("images a second", f"{cost.images_a_second:.1f}"),
-        ("hours", f"{cost.hours:.2f}"),
+        ("time", duration_text(cost.hours)),
         ("memory of a process", size_text(cost.memory_bytes)),
         ("memory of its GPU", "none is used" if cost.device_bytes is None else size_text(cost.device_bytes)),
     ]
     print_table("Plan", ("what", "value#"), rows)
-    console().print(f"{asked.out}: about {cost.hours:.2f} hours as measured on this machine; nothing was written")
+    console().print(f"{asked.out}: about {duration_text(cost.hours)} as measured on this machine; nothing was written")

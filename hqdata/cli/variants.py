@@ -12,7 +12,7 @@ def register(app: typer.Typer) -> None:
 
 
 def variants(json: Json = False) -> None:
-    """List the variants that `hqdata train` knows, with the weights that each trains on every size of SAM.
+    """List the variants that `hqdata train` knows, with the weights that each trains on SAM's published sizes.
 
     Example: `hqdata variants`
     """

@@ -22,6 +22,8 @@ def new_folder(out: Path, needed: int | None = None) -> Iterator[Path]:
         UsageError: ``out`` holds files, or something else was put there meanwhile.
         DiskFull: no room; what was begun is removed.
     """
+    if not out.name:
+        raise UsageError(explain(f"{out} is no folder that can be written as a whole", do="name a folder below it"))
     if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
         raise UsageError(explain(f"{out} is not an empty folder", did="it was left alone", do="choose another --out"))
     if needed is not None and needed > free_bytes(out.absolute().parent):

@@ -48,7 +48,7 @@ def disk_full_explained(path: Path, needed: int | None = None) -> Iterator[None]
                 expected=f"{needed:,} bytes free" if needed is not None else "more free space",
                 got=f"{free_bytes(path):,} bytes free ({error.strerror})",
                 did="what was finished before is kept",
-                do="free some space and run the same command again; it goes on from there",
+                do="free some space and run the same command again (train: with --resume); it goes on from there",
             )
         ) from error
 

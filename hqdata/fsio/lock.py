@@ -18,20 +18,24 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[bool]:
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold an exclusive lock on ``path`` (made if absent, removed at the end; its content never matters).
 
     Yields True if another process held it first, so that the caller looks again at what is there.
 
+    Args:
+        path: the file.
+        wait: for another process that holds it.
+
     Raises:
-        HQDataError: it is held, and this is a worker that is still importing its script.
+        HQDataError: it is held, and is not to be waited for, or this is a worker that is still importing its script.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     waited = False
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            waited = _lock(descriptor, path) or waited
+            waited = _lock(descriptor, path, wait=wait) or waited
             if not _is_current(descriptor, path):
                 continue
             try:
@@ -43,12 +47,15 @@ def locked(path: Path) -> Iterator[bool]:
             os.close(descriptor)
 
 
-def _lock(descriptor: int, path: Path) -> bool:
+def _lock(descriptor: int, path: Path, *, wait: bool) -> bool:
     """Lock an open file; True if that took waiting."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         _refuse_in_a_script_imported_again(path)
+        if not wait:
+            what, do = f"another process works there, and holds {path}", "let it finish, or stop it"
+            raise HQDataError(explain(what, did="nothing was changed", do=do)) from None
         log.info("waiting for another process that holds %s", path)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return True

@@ -284,7 +284,7 @@ def collection_folder(split: Split, folder: Path | None = None) -> Path:
                 f"the collection of split {split.name} cannot be opened at {place}",
                 expected=f"content {split.content_digest[:12]} of recipe {split.facts['collection']['recipe']}",
                 got=str(error).partition("\n")[0],
-                do="put it there, or say where it lies with --from DIR (in Python: hqdata.open(DIR).split(PATH))",
+                do="put it there; or say where it is: --from DIR where a command has it, hqdata.open(DIR).split(PATH)",
             )
         ) from error
     if found != split.content_digest:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hqdata.errors import HQDataError
 from hqdata.fsio.lock import locked
 
 HOLD = """
@@ -43,6 +44,15 @@ def test_a_held_lock_is_waited_for_and_the_caller_is_told(tmp_path: Path) -> Non
             assert waited is True
         assert time.monotonic() - start > 0.3
         assert child.wait() == 0
+
+
+def test_a_held_lock_may_be_refused_instead(tmp_path: Path) -> None:
+    with holder(tmp_path / "lock", 60) as child:
+        with pytest.raises(HQDataError, match="another process works there"), locked(tmp_path / "lock", wait=False):
+            pass
+        child.kill()
+    with locked(tmp_path / "lock", wait=False) as waited:
+        assert waited is False
 
 
 def test_an_error_inside_frees_the_lock(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
-"""Code that we did not write, to compare with: the official SAM and HQ-SAM packages, loaded without their ``__init__``.
+"""Code that we did not write, to compare with: the official SAM and HQ-SAM packages, loaded without their ``__init__``,
+and the steps of the released training.
 
-Those import torchvision, which the tests do without. ``timm`` is stubbed: only the TinyViT needs it.
+The packages' own import torchvision, which the tests do without. ``timm`` is stubbed: only the TinyViT needs it.
 """
 
 import importlib
@@ -11,9 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
+from hqdata.arrays import UInt8Array
+from hqdata.training.jitter import Crop
 from hqdata.training.prompts import Prompts
 from hqdata.training.sam import FrozenSam, new_sam
 from hqdata.training.size import SamSize
@@ -63,6 +68,24 @@ def oracle_samhq(module: str) -> Any:
         for name, stub in stubs.items():
             patch.setitem(sys.modules, name, stub)
         return importlib.import_module(f"{root.__name__}.{module}")
+
+
+def released_sizes(height: int, width: int, scale: float) -> list[int]:
+    """Height and width of a resized image, as the released ``LargeScaleJitter`` computes them."""
+    size = torch.tensor([height, width])
+    scaled = (torch.tensor([scale]) * torch.tensor(1024)).round()
+    ratio = torch.minimum(scaled / size[0], scaled / size[1])
+    sizes: list[int] = (size * ratio).round().long().tolist()
+    return sizes
+
+
+def torch_resized(pixels: UInt8Array, crop: Crop) -> np.ndarray:
+    """The released code's resizing: whole, in floats, then cropped."""
+    tensor = torch.from_numpy(np.array(pixels, ndmin=3)).float()
+    tensor = tensor.permute(2, 0, 1) if pixels.ndim == 3 else tensor
+    whole = functional.interpolate(tensor[None], crop.whole, mode="bilinear")[0].permute(1, 2, 0).numpy()
+    cut = whole[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    return cut if pixels.ndim == 3 else cut[..., 0]
 
 
 def shake(module: torch.nn.Module, seed: int = 0) -> None:

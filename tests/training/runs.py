@@ -33,7 +33,8 @@ class Place:
     def asked(self, name: str = "run", **options: Any) -> Asked:
         """As ``hqdata train`` would ask; ``changes`` come after those that make the run small."""
         changes = (f"iterations={STEPS}", "loss_points=64", *options.pop("changes", ()))
-        plain: dict[str, Any] = {"data": self.data, "sam": str(self.sam), "recipe": "mini", "save_every": 3}
+        plain: dict[str, Any] = {"data": self.data, "sam": str(self.sam), "recipe": "mini"}
+        plain |= {"device": "cpu", "save_every": 3}
         return Asked(out=self.root / name, changes=changes, **(plain | options))
 
     def train(self, name: str = "run", *, stop_after: int | None = None, **options: Any) -> Outcome:

@@ -6,16 +6,18 @@ from pathlib import Path
 from hqdata.pipelines.demo_training import COARSE, EXACT, PICTURES, train_demo
 from hqdata.pipelines.recipe import Options
 from hqdata.store.reader import Collection
+from tests.helpers import write_files
 from tests.splits import fruit, make
 
 
 def test_two_runs_stand_beside_plain_sam(tmp_path: Path) -> None:
     collection = fruit(tmp_path)
     exact = make(collection, tmp_path, only=("cherry",)).path
-    for _ in range(2):  # an earlier demo is replaced
-        done = train_demo(
-            (exact, collection.folder), collection.folder, tmp_path / "demo", Options(), changes=["iterations=2"]
-        )
+    earlier = {f"runs/{EXACT}/run.json": b"{}", "pictures/pictures.json": b'{"pictures": []}'}
+    write_files(tmp_path / "demo", earlier)  # of a demo that is replaced
+    done = train_demo(
+        (exact, collection.folder), collection.folder, tmp_path / "demo", Options(), changes=["iterations=2"]
+    )
     assert [run.name for run in done.runs] == [EXACT, COARSE]
     trained_on = [json.loads((run / "run.json").read_text())["data"] for run in done.runs]
     assert [facts["kind"] for facts in trained_on] == ["split", "collection"]

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch.nn import functional
 from hqdata.arrays import UInt8Array
 from hqdata.training.jitter import TRIES, Canvas, Crop, crop_of, jitter, resize_plainly, resize_smoothly
 from hqdata.training.recipe import PRESETS, Recipe, Traps
+from tests.training.oracles import released_sizes, torch_resized
 
 RELEASED, FIXED = PRESETS["released"], PRESETS["fixed"]
 SIDE = 64
@@ -63,15 +65,6 @@ def test_sizes(case: str) -> None:
     assert crop_of(height, width, SIDE, scale, 0, 0).whole == whole
 
 
-def released_sizes(height: int, width: int, scale: float) -> list[int]:
-    """As ``LargeScaleJitter`` computes them."""
-    size = torch.tensor([height, width])
-    scaled = (torch.tensor([scale]) * torch.tensor(1024)).round()
-    ratio = torch.minimum(scaled / size[0], scaled / size[1])
-    sizes: list[int] = (size * ratio).round().long().tolist()
-    return sizes
-
-
 def test_sizes_are_the_released_ones() -> None:
     rng = np.random.default_rng(0)
     for height, width in rng.integers(100, 5000, (500, 2)).tolist():
@@ -94,15 +87,6 @@ def test_offsets_are_uniform_to_the_last() -> None:
     counts = np.bincount([crop_of(10, 20, 16, 1.25, 0, place).left for place in places])
     assert len(counts) == 20 - 16 + 1
     assert np.abs(counts - 800).max() < 5 * np.sqrt(800)
-
-
-def torch_resized(pixels: UInt8Array, crop: Crop) -> np.ndarray:
-    """The released code's resizing: whole, in floats, then cropped."""
-    tensor = torch.from_numpy(np.array(pixels, ndmin=3)).float()
-    tensor = tensor.permute(2, 0, 1) if pixels.ndim == 3 else tensor
-    whole = functional.interpolate(tensor[None], crop.whole, mode="bilinear")[0].permute(1, 2, 0).numpy()
-    cut = whole[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-    return cut if pixels.ndim == 3 else cut[..., 0]
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.37, 0.5, 1.0, 1.3, 1.99, 2.0])
@@ -185,6 +169,16 @@ def test_both_sides_are_mirrored_half_of_the_time() -> None:
         assert got.mask[0, :48].sum() == mask.sum(dtype=np.int64)
         seen.append(mirrored)
     assert 30 < sum(seen) < 70
+
+
+@pytest.mark.parametrize("recipe", [RELEASED, FIXED], ids=["released", "fixed"])
+def test_the_mask_that_prompts_are_drawn_from_is_jittered_like_the_other(recipe: Recipe) -> None:
+    """The same mask given as both comes out as both."""
+    mask = block(60, 90, rows=slice(10, 40), columns=slice(5, 30))
+    for seed in range(30):
+        got = jitter(noise(60, 90), mask, recipe, SIDE, generator(seed), mask.copy())
+        assert len(got.pixels) == 5
+        assert torch.equal(got.prompted, got.mask)
 
 
 # trap, padding of the image, what is no padding
@@ -285,16 +279,19 @@ def test_a_grey_pixel_is_an_image(recipe: Recipe) -> None:
 @pytest.mark.parametrize("recipe", [RELEASED, FIXED], ids=["released", "fixed"])
 def test_24_megapixels_stay_in_bounds(recipe: Recipe) -> None:
     """Neither path makes floats of the whole image, nor the resized image whole."""
+    if not Path("/proc/self/status").is_file():
+        pytest.skip("how much memory a process has had is read from /proc/self/status, which is not here")
+    # Not `getrusage`: a child is handed the most that its parent had.
     code = (
-        "import resource, numpy as np, torch\n"
+        "import re, numpy as np, torch\n"
         "from hqdata.training.jitter import jitter\n"
         "from hqdata.training.recipe import load_recipe\n"
         f"recipe = load_recipe('{recipe.preset}', ['smallest_scale=2'])\n"
         "image, mask = np.full((4000, 6000, 3), 99, np.uint8), np.full((4000, 6000), 255, np.uint8)\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "def most(): return int(re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1])\n"
+        "before = most()\n"
         "got = jitter(image, mask, recipe, 1024, torch.Generator().manual_seed(1))\n"
-        "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print((after - before) // 1024, int((got.image == 99).all(0).sum()))"
+        "print((most() - before) // 1024, int((got.image == 99).all(0).sum()))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     # Flipping and Pillow's four bytes a pixel make two copies of 72 and 96 MB.

@@ -1,6 +1,7 @@
 """Two processes see what one sees, and learn the same."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 from hqdata.errors import HQDataError, UsageError
 from hqdata.training.parallel import Team, device_of, joined
 from tests.helpers import snapshot
-from tests.training.runs import STEPS, Place, make_place
+from tests.training.runs import STEPS, Place, finished, make_place
 
 RECIPE = ("--recipe", "released", "--set", f"iterations={STEPS}", "--set", "batch=8", "--set", "loss_points=64")
 
@@ -28,8 +29,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return made
 
 
-def torchrun(place: Place, name: str, *more: str) -> subprocess.Popen[str]:
-    """Two processes, as the documentation starts them."""
+def torchrun(place: Place, name: str, *more: str, fault: str = "") -> subprocess.Popen[str]:
+    """Two processes, as the documentation starts them; the first ends at a fault point if one is named."""
     words = ["--data", place.data, "--sam", place.sam, "--out", place.root / name, "--threads", "1", "--device", "cpu"]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "hqdata"]
     return subprocess.Popen(
@@ -37,7 +38,7 @@ def torchrun(place: Place, name: str, *more: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "HQDATA_FAULT": fault},
     )
 
 
@@ -47,6 +48,14 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     finally:
         process.kill()
     return process.returncode, out + err
+
+
+@pytest.fixture(scope="module")
+def two(place: Place) -> str:
+    """What two processes said that trained from beginning to end."""
+    code, said = end(torchrun(place, "two"))
+    assert code == 0, said
+    return said
 
 
 def compare(place: Place, name: str) -> None:
@@ -60,10 +69,8 @@ def compare(place: Place, name: str) -> None:
         torch.testing.assert_close(held[key], value, rtol=0, atol=1e-4, msg=key)
 
 
-def test_two_processes_are_one(place: Place) -> None:
-    code, said = end(torchrun(place, "two"))
-    assert code == 0, said
-    assert said.count("trained 8 steps") == 1
+def test_two_processes_are_one(place: Place, two: str) -> None:
+    assert two.count("trained 8 steps") == 1
     compare(place, "two")
     before = snapshot(place.root / "two")
     code, said = end(torchrun(place, "two"))
@@ -80,17 +87,35 @@ def test_what_one_began_two_go_on_with(place: Place) -> None:
     compare(place, "handed")
 
 
-def test_two_processes_stop_after_the_same_step(place: Place) -> None:
-    process = torchrun(place, "stopped", "--save-every", "1", "--set", "iterations=100000")
+@pytest.mark.slow
+def test_two_processes_that_were_killed_go_on_to_the_bit(place: Place, two: str) -> None:
+    save, first = ("--save-every", "3"), place.root / "killed" / "steps" / "step-0000003"
+    code, said = end(torchrun(place, "killed", *save, fault="after:train_snapshot"))
+    assert code != 0, said
+    assert [*first.parent.glob("step-*")] == [first], said
+    saved = first.stat().st_mtime_ns
+    code, said = end(torchrun(place, "killed", *save, "--resume"))
+    assert code == 0, said
+    assert first.stat().st_mtime_ns == saved, "begun anew"
+    assert finished(place.root / "killed") == finished(place.root / "two")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_two_processes_stop_after_the_same_step(place: Place, workers: int) -> None:
+    """``torchrun`` tells the processes that load data as well: they go on until the last step has its batch."""
+    name = f"stopped-{workers}"
+    process = torchrun(place, name, "--save-every", "50", "--set", "iterations=100000", "--workers", str(workers))
     deadline = time.monotonic() + 60
-    while not list((place.root / "stopped" / "steps").glob("step-*")):
+    while not list((place.root / name / "steps").glob("step-*")):
         assert time.monotonic() < deadline, end(process)
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     code, said = end(process)
     assert code != 0
     assert "with a snapshot" in said
-    assert not (place.root / "stopped" / "result.json").exists()
+    last = max(path.name for path in (place.root / name / "steps").glob("step-*"))
+    assert f"stopped after {int(last.removeprefix('step-'))} of" in said
+    assert not (place.root / name / "result.json").exists()
 
 
 @pytest.mark.parametrize("world", [3, 4])
@@ -113,6 +138,31 @@ def test_alone_there_is_nobody_to_ask() -> None:
         assert done == [1]
         with pytest.raises(HQDataError, match="no room"):
             team.lead(_fail)
+
+
+def test_processes_that_see_different_folders_are_refused(place: Place, tmp_path: Path) -> None:
+    """As on two machines without a common disk: one would go on from a snapshot, the other start anew."""
+    place.train("apart", stop_after=3)
+    shutil.copytree(place.root / "apart", tmp_path / "0" / "apart")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os\n"
+        "from pathlib import Path\n"
+        "from hqdata.training.job import Asked\n"
+        "from hqdata.training.loop import train\n"
+        f"out = Path({str(tmp_path)!r}) / os.environ['RANK'] / 'apart'\n"
+        f"changes = ('iterations={STEPS}', 'loss_points=64')\n"
+        f"asked = Asked(out=out, data=Path({str(place.data)!r}), sam={str(place.sam)!r}, recipe='mini',\n"
+        "              changes=changes, resume=True, device='cpu', threads=1)\n"
+        "train(asked)\n"
+    )
+    before = snapshot(tmp_path / "0" / "apart")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run(launch, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode != 0
+    assert "the processes do not see the same run" in done.stderr
+    assert "steps 3, 0" in done.stderr
+    assert snapshot(tmp_path / "0" / "apart") == before
 
 
 def _fail() -> Any:

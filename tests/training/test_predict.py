@@ -6,7 +6,7 @@ import torch
 
 from hqdata.training.encoder import Features
 from hqdata.training.fit import PROTOCOLS, Fit
-from hqdata.training.predict import BASE, OUTPUTS, Predicted, Predictor, plain_float32
+from hqdata.training.predict import BASE, OUTPUTS, Predicted, Predictor
 from hqdata.training.prompts import Encoded, Prompts
 from hqdata.training.sam import FrozenSam
 from hqdata.training.variants.hq_sam import HQHead
@@ -92,21 +92,3 @@ class OwnMask(torch.nn.Module):
 def test_an_output_that_a_head_lacks_is_not_made_up() -> None:
     made = Predictor(random_sam(), {"own": OwnMask()}, fit_of(), IMAGE, outputs=OUTPUTS).masks(BOX)
     assert [(item.run, item.output) for item in made] == [(BASE, "sam_plain"), ("own", "head")]
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_float32_is_plain_for_a_while(fails: bool) -> None:
-    def state() -> tuple[str, bool]:
-        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-
-    before = state()
-    torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.allow_tf32 = True
-    try:
-        with pytest.raises(ZeroDivisionError) if fails else plain_float32(), plain_float32():
-            assert state() == ("highest", False)
-            assert 1 // (not fails)
-        assert state() == ("high", True)
-    finally:
-        torch.set_float32_matmul_precision(before[0])
-        torch.backends.cudnn.allow_tf32 = before[1]

@@ -154,16 +154,39 @@ def test_foreground_is_counted_and_empty_masks_are_told(
 
 
 @pytest.mark.parametrize(
-    ("by_group", "dropped"),
+    ("by_group", "few"),
     [(True, [True] * 4 + [False] * 4), (False, [False, True, False, False] + [False] * 4)],
 )
-def test_a_mask_too_small_for_points_loses_them_alone_or_with_its_group(by_group: bool, dropped: list[bool]) -> None:
+def test_a_mask_too_small_for_points_loses_them_alone_or_with_its_group(by_group: bool, few: list[bool]) -> None:
     masks = torch.stack([mask_of((3, 3, 20, 20))] * 8)
     masks[1] = mask_of((3, 3, 6, 6))
     for seed in range(10):
-        drawn = draw_prompts(masks, **numbers(8, seed), recipe=switched(FIXED, points_by_group=by_group))
-        assert drawn.dropped.tolist() == dropped
-        assert not ((drawn.kind == 1) & drawn.dropped).any()
+        given = numbers(8, seed)
+        drawn = draw_prompts(masks, **given, recipe=switched(FIXED, points_by_group=by_group))
+        wanted = ((given["choice"] * 3).long() == 1).tolist()
+        assert drawn.dropped.tolist() == [points and small for points, small in zip(wanted, few, strict=True)]
+        assert (drawn.kind == 1).tolist() == [points and not small for points, small in zip(wanted, few, strict=True)]
+
+
+def test_a_third_of_all_prompts_would_have_been_points() -> None:
+    """What is dropped is what was drawn, not what could not have been."""
+    drawn = draw_prompts(mask_of((3, 3, 6, 6)).expand(3000, -1, -1, -1), **numbers(3000), recipe=FIXED)
+    assert 900 < int(drawn.dropped.sum()) < 1100
+
+
+@pytest.mark.parametrize(
+    ("recipe", "boxed"), [(FIXED, False), (RELEASED, True), (switched(FIXED, empty_crops=True), True)]
+)
+def test_a_mask_without_foreground_has_neither_box_nor_points(recipe: Recipe, boxed: bool) -> None:
+    """Where empty crops are trained on, as released, it has the box that the released code makes of it."""
+    masks = torch.stack([mask_of(None), mask_of((3, 3, 20, 20))]).repeat(2, 1, 1, 1)
+    box = draw_prompts(masks, **numbers(4), recipe=only("box", recipe=recipe)).prompts
+    assert box.has_box is not None and box.boxes is not None  # noqa: PT018
+    assert box.has_box.tolist() == [boxed, True] * 2
+    assert box.boxes[0].tolist() == [*NO_BOX]
+    points = draw_prompts(masks, **numbers(4), recipe=only("points", recipe=recipe)).prompts
+    assert points.labels is not None
+    assert points.labels.eq(ABSENT).all(dim=1).tolist() == [True, False] * 2
 
 
 def test_a_row_s_prompt_does_not_depend_on_its_company() -> None:

@@ -1,5 +1,6 @@
 """Real photographs through the real command path: on sam-mini, and at ViT-B's true size."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def typed(*words: str | Path) -> str:
 
 
 def test_a_run_on_sam_mini(photographs: Path, tmp_path: Path) -> None:
-    out = train(Asked(out=tmp_path / "run", data=photographs, sam=SAM_MINI, recipe="mini", changes=("iterations=5",)))
-    assert out.finished
+    asked = Asked(out=tmp_path / "run", data=photographs, sam=SAM_MINI, recipe="mini", changes=("iterations=5",))
+    assert train(dataclasses.replace(asked, device="cpu")).finished
     run = open_run(tmp_path / "run")
     base, head = summarise(evaluate(Collection(photographs), run.sam, {"run": run.head}, outputs=("sam_plain", "head")))
     assert (base.plain.masks, head.plain.masks, head.unscored) == (20, 20, 0)
@@ -54,9 +55,10 @@ def test_learning_on_duts_and_scoring_on_ecssd(real: Path, tmp_path: Path) -> No
     }
     for name, (images, masks) in own.items():
         build_own(real / images, real / masks, name, tmp_path / name, Options())
-    few = ["--recipe", "mini", "--set", "iterations=1000"]
+    few = ["--recipe", "mini", "--set", "iterations=1000", "--device", "cpu"]
     typed("train", "--data", tmp_path / "duts", "--sam", SAM_MINI, "--out", tmp_path / "run", *few)
-    told = typed("pictures", tmp_path / "run", "--on", tmp_path / "ecssd", "--out", tmp_path / "page", "--json")
+    more = ["--out", tmp_path / "page", "--device", "cpu", "--json"]
+    told = typed("pictures", tmp_path / "run", "--on", tmp_path / "ecssd", *more)
     base, head = json.loads(told)["summaries"]
     print(f"\n{base}\n{head}")
     counts = [item["overall"]["masks"] + item["unscored"] for item in (base, head)]
@@ -71,7 +73,7 @@ def test_a_step_at_the_true_size(photographs: Path, tmp_path: Path) -> None:
     save_sam(new_sam(SIZES["vit_b"], 0), tmp_path / "vit_b.safetensors")
     changes = ("iterations=1", "batch=4")
     asked = Asked(out=tmp_path / "run", data=photographs, sam=str(tmp_path / "vit_b.safetensors"), changes=changes)
-    assert train(asked).finished
+    assert train(dataclasses.replace(asked, device="cpu")).finished
     visits = pq.read_table(tmp_path / "run" / "visits.parquet")
     assert visits.num_rows == 4
     assert max(visits["pixels"].to_pylist()) > 10_000

@@ -167,6 +167,7 @@ FILES = {
     "no TOML": ("batch: 3", "is no TOML file"),
     "no preset": ("batch = 8", "states the preset it starts from\n.*released"),
     "another preset": ('preset = "relased"', "states the preset it starts from"),
+    "a preset that is no word": ('preset = ["mini"]', "states the preset it starts from"),
     "an unknown key": ('preset = "fixed"\nbach = 3', 'mine.toml: unknown key "bach"'),
     "two lengths": ('preset = "fixed"\nepochs = 3\niterations = 5', "mine.toml: .*one of the two"),
 }

@@ -1,27 +1,24 @@
-"""A training that was stopped, killed or torn, wherever that may be, leaves the bytes of one that was not."""
+"""A training that was stopped or torn, wherever that may be, leaves the bytes of one that was not."""
 
-import json
-import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import torch
 
-from hqdata.errors import StoreCorrupt
+from hqdata.errors import HQDataError, StoreCorrupt
+from hqdata.store.reader import Collection
 from hqdata.training.checkpoint import CheckpointError
+from hqdata.training.job import Asked
 from hqdata.training.loop import train
 from hqdata.training.run import LOG, read_result
 from hqdata.training.run import STEPS as SNAPSHOTS
-from tests.faults.test_disk_full import COMMANDS, allowed
-from tests.helpers import snapshot
+from tests.helpers import cut, flip, snapshot
+from tests.splits import make
 from tests.training.child import start
 from tests.training.runs import FILES, STEPS, Place, StopAfter, finished, make_place
 
@@ -66,84 +63,11 @@ def test_stopped_after_each_step(place: Place, whole: dict[str, str]) -> None:
     assert pq.read_table(place.root / "each" / "metrics.parquet")["loss"].to_pylist() == losses
 
 
-POINTS = (
-    "train_begun",
-    "train_log_metrics",
-    "train_log_visits",
-    "snapshot_files_written",
-    "snapshot_whole",
-    "snapshot_published",
-    "train_snapshot",
-    "train_files",
-    "train_result",
-)
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_killed_at_every_point(place: Place, whole: dict[str, str], point: str) -> None:
-    name = f"killed-{point}"
-    process = start(place.asked(name, threads=1), point)
-    process.join(60)
-    assert process.exitcode == 137
-    assert (place.root / name / "result.json").exists() == (point == "train_result")
-    place.train(name, threads=1, resume=True)
-    assert finished(place.root / name) == whole
-    assert {path.name for path in (place.root / name).iterdir()} == {*FILES, SNAPSHOTS}
-
-
-def kill_at_random(place: Place, whole: dict[str, str], seed: int) -> int:
-    """Kill a run again and again, a random time after it got on, until it is finished; return how often."""
-    rng, asked, kills = random.Random(seed), place.asked(f"random-{seed}", threads=1, save_every=2, resume=True), 0
-    while True:
-        known, end = newest(asked.out), time.monotonic() + 60
-        process = start(asked)
-        while process.is_alive() and newest(asked.out) == known:
-            assert time.monotonic() < end
-            time.sleep(0.001)
-        process.join(rng.uniform(0, 0.08))
-        if not process.is_alive():
-            break
-        os.kill(process.pid or 0, signal.SIGKILL)
-        process.join()
-        kills += 1
-    assert process.exitcode == 0
-    assert finished(asked.out) == whole, f"seed {seed}, {kills} kills"
-    return kills
-
-
-def newest(run: Path) -> str:
-    return max((path.name for path in (run / SNAPSHOTS).glob("step-*")), default="")
-
-
-def test_killed_at_random_moments(place: Place, whole: dict[str, str]) -> None:
-    """How many kills a run takes depends on the machine: runs go on until there were three."""
-    kills, seeds = 0, iter(range(20))
-    while kills < 3:
-        kills += kill_at_random(place, whole, next(seeds))
-
-
-@pytest.mark.slow
-def test_killed_at_many_random_moments(place: Place, whole: dict[str, str]) -> None:
-    kills, seeds = 0, iter(range(100, 200))
-    while kills < 30:
-        kills += kill_at_random(place, whole, next(seeds))
-
-
 @pytest.fixture(scope="module")
 def stopped(place: Place) -> Path:
     """A run that was stopped after five steps, with snapshots of three and of five."""
     place.train("stopped", threads=1, stop_after=5)
     return place.root / "stopped"
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 DAMAGES: tuple[Callable[[Path], None], ...] = (cut, flip, Path.unlink)
@@ -217,66 +141,54 @@ def test_a_finished_run_stays_as_it_is(place: Place, whole: dict[str, str]) -> N
     assert {path: path.stat().st_mtime_ns for path in (place.root / "whole").rglob("*")} == before
 
 
+def test_a_repeated_change_agrees_with_the_run_that_goes_on(place: Place, whole: dict[str, str]) -> None:
+    """The recipe that is not asked for is the run's own."""
+    changes = ("batch=4",)  # as `mini` has it
+    place.train("repeated", threads=1, stop_after=2, changes=changes)
+    assert place.train("repeated", resume=True, recipe=None, changes=changes).finished
+    assert finished(place.root / "repeated") == whole
+
+
+def test_a_run_in_training_is_left_to_it(place: Place, whole: dict[str, str]) -> None:
+    out, end = place.root / "both", time.monotonic() + 60
+    first = start(place.asked("both", threads=1, save_every=1))
+    while not (out / "run.json").exists():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    with pytest.raises(HQDataError, match="another process works there"):
+        place.train("both", threads=1, save_every=1, resume=True)
+    first.join(60)
+    assert first.exitcode == 0
+    assert finished(out) == whole
+
+
+def test_weighted_visits_go_on_with_workers(place: Place) -> None:
+    """Of the released recipe, in the middle of an epoch and where one ends."""
+    weights = {"apple": 0.6, "banana": 0.2, "cherry": 0.2}
+    split = make(Collection(place.data), place.root, name="weighed", weights=weights)
+    changes = ("batch=8", "smallest_scale=0.5")
+    options: dict[str, Any] = {"data": split.path, "recipe": "released", "threads": 1, "changes": changes}
+    place.train("weighed", **options)
+    for step in (2, 3):
+        place.train(f"weighed-{step}", stop_after=step, **options)
+        assert train(Asked(out=place.root / f"weighed-{step}", resume=True, workers=1)).finished
+        assert finished(place.root / f"weighed-{step}") == finished(place.root / "weighed")
+
+
+def test_everything_moved_together_goes_on(whole: dict[str, str], tmp_path: Path) -> None:
+    make_place(tmp_path / "here").train("run", threads=1, stop_after=3)
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert train(Asked(out=tmp_path / "there" / "run", resume=True)).finished
+    assert finished(tmp_path / "there" / "run") == whole
+
+
 def test_a_moved_run_goes_on_with_what_it_names_by_content(place: Place, stopped: Path, tmp_path: Path) -> None:
     shutil.copytree(stopped, tmp_path / "deep" / "moved")
-    asked = place.asked("x", resume=True)
-    outcome = train(type(asked)(out=tmp_path / "deep" / "moved", data=asked.data, sam=asked.sam, resume=True))
-    assert outcome.finished
+    moved = Asked(out=tmp_path / "deep" / "moved", data=place.data, sam=str(place.sam), resume=True)
+    assert train(moved).finished
 
 
 def test_it_goes_on_with_nothing_but_its_folder(place: Place, whole: dict[str, str], stopped: Path) -> None:
     shutil.copytree(stopped, place.root / "alone")
-    asked = place.asked("alone")
-    train(type(asked)(out=asked.out, resume=True, save_every=3))
-    assert finished(asked.out) == whole
-
-
-FULL = """
-import json, os, subprocess, sys
-from pathlib import Path
-from hqdata.errors import DiskFull
-from hqdata.training.job import Asked
-from hqdata.training.loop import train
-
-disk, data, sam, free = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=True)
-filler, state = disk / "filler", os.statvfs(disk)
-filler.write_bytes(bytes(state.f_bavail * state.f_frsize - free))
-asked = Asked(
-    out=disk / "run", data=data, sam=sam, recipe="mini", changes=("iterations=8", "loss_points=64"),
-    save_every=1, threads=1, resume=True,
-)
-said = {}
-try:
-    train(asked)
-except DiskFull as error:
-    said["error"] = str(error)
-said["left"] = sorted(path.name for path in (disk / "run" / "steps").iterdir())
-filler.unlink()
-outcome = train(asked)
-said |= {"taken": outcome.taken, "finished": outcome.finished}
-sys.path.insert(0, sys.argv[5])
-from tests.training.runs import finished
-print(json.dumps(said | {"whole": finished(disk / "run")}))
-"""
-
-
-@pytest.mark.parametrize("how", COMMANDS)
-def test_a_full_disk_leaves_the_last_snapshot_good(
-    place: Place, whole: dict[str, str], tmp_path: Path, how: str
-) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if not allowed(COMMANDS[how], disk):
-        pytest.skip(f"a tmpfs cannot be mounted here by {' '.join(COMMANDS[how])}")
-    words = [sys.executable, "-c", FULL, disk, place.data, place.sam, "400000", Path(__file__).parents[2]]
-    done = subprocess.run([*COMMANDS[how], *map(str, words)], capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout.splitlines()[-1])
-    assert str(disk) in said["error"]
-    assert said["left"], "a snapshot was written before the disk was full"
-    assert not [name for name in said["left"] if name.startswith(".")]
-    assert said["taken"] == STEPS - int(said["left"][-1].removeprefix("step-"))
-    assert said["finished"]
-    # It says where the data lie, as seen from the run.
-    assert said["whole"] | {"run.json": ""} == whole | {"run.json": ""}
+    train(Asked(out=place.root / "alone", resume=True))
+    assert finished(place.root / "alone") == whole

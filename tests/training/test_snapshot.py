@@ -10,6 +10,7 @@ import torch
 
 from hqdata.training.checkpoint import CheckpointError
 from hqdata.training.snapshot import MANIFEST, adam_tensors, clear_partial, load_adam, newest_snapshot, save_snapshot
+from tests.helpers import cut, flip
 
 
 def save(folder: Path, step: int, keep: int = 3) -> Path:
@@ -48,16 +49,6 @@ def test_the_newest_is_read_and_the_oldest_deleted(tmp_path: Path) -> None:
 def test_the_same_gives_the_same_bytes(tmp_path: Path) -> None:
     one, two = save(tmp_path / "a", 4), save(tmp_path / "b", 4)
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in two.iterdir()}
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-9])
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
 
 
 @pytest.mark.parametrize("harm", [cut, flip, Path.unlink])

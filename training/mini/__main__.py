@@ -11,10 +11,12 @@ import torch
 from hqdata.fetch.progress import SILENT
 from hqdata.training.mini.drawn import draw_pictures, read_pictures
 from hqdata.training.mini.pretrain import judge, pretrain
-from hqdata.training.mini.recipe import JUDGED, MINI, Pretraining
+from hqdata.training.mini.recipe import MINI, Pretraining
 from hqdata.training.sam import save_sam
 
 _EVERY = 50
+LEAST = (0, 256, 1024)
+"""Pixels on the canvas of the smallest mask that counts: all, a token's, four tokens'."""
 
 
 def main() -> None:
@@ -24,9 +26,9 @@ def main() -> None:
     options.add_argument("--workers", type=int, default=2, help="processes that draw")
     options.add_argument("--scenes", type=int, default=Pretraining().scenes, help="drawn pictures of many objects")
     options.add_argument("--objects", type=int, default=Pretraining().objects, help="drawn pictures of one object")
-    options.add_argument("--cycles", type=int, nargs="+", default=Pretraining().cycles, help="steps of each cycle")
+    options.add_argument("--steps", type=int, default=Pretraining().steps, help="steps of the pretraining")
     given = options.parse_args()
-    recipe = replace(Pretraining(), scenes=given.scenes, objects=given.objects, cycles=tuple(given.cycles))
+    recipe = replace(Pretraining(), scenes=given.scenes, objects=given.objects, steps=given.steps)
     # Sums do not depend on how many cores there are.
     torch.set_num_threads(1)
     held, train = given.out / "held.tar", given.out / "train.tar"
@@ -41,9 +43,12 @@ def main() -> None:
     path = given.out / f"{MINI.name}.safetensors"
     save_sam(sam, path)
     pictures = read_pictures(held)
-    for least in (0, JUDGED):
-        means = ", ".join(f"{kind} {mean:.3f}" for kind, mean in judge(sam, pictures, least).items())
-        out(f"mean IoU with held-out coarse masks of {least} pixels or more, by prompt: {means}\n")
+    out("mean IoU with held-out coarse masks, by prompt\n")
+    for scene, title in ((False, "one object"), (True, "scenes")):
+        for least in LEAST if scene else LEAST[:1]:
+            means = judge(sam, [one for one in pictures if one.scene == scene], least)
+            said = ", ".join(f"{kind} {mean:.3f}" for kind, mean in means.items())
+            out(f"{title}, masks of {least} pixels or more: {said}\n")
     out(f"{path} written\n")
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from hqdata.arrays import FloatArray, IntArray, UInt8Array
 from hqdata.training.mini.drawn import Picture, mask, pixels
 
-WHOLE = 0.3
+WHOLE = 0.6
 """Share of crops that are the whole picture."""
 SPAN = (0.15, 0.9)
 """How much of a zoomed crop's side the mask spans that it was zoomed to."""
-_LEAST = 48
+_LEAST = 16
 """Pixels of a mask on the canvas; smaller ones are passed over."""
 _INSIDE = 0.6
 """Least share of a mask that lies in the crop."""
@@ -30,19 +30,19 @@ class Crop:
     """``uint8[masks, S, S]``, 0 to 255; the mask that was zoomed to comes first."""
 
 
-def crop(picture: Picture, side: int, most: int, rng: np.random.Generator) -> Crop:
+def crop(picture: Picture, side: int, count: tuple[int, int], rng: np.random.Generator) -> Crop:
     """Draw one crop.
 
     Args:
         picture: with at least one mask.
         side: of the canvas.
-        most: masks.
+        count: fewest and most masks; fewer are repeated.
         rng: source of every choice.
     """
     image = pixels(picture)
     target = int(rng.integers(len(picture.codes)))
     left, top, right, bottom = _window(picture.boxes[target], image.shape[:2], rng)
-    chosen = _in_sight(picture.boxes, target, (left, top, right, bottom), most, rng)
+    chosen = _in_sight(picture.boxes, target, (left, top, right, bottom), count[1], rng)
     share = side / max(bottom - top, right - left)
     height, width = max(1, round((bottom - top) * share)), max(1, round((right - left) * share))
     mirrored = rng.random() < 0.5
@@ -54,7 +54,12 @@ def crop(picture: Picture, side: int, most: int, rng: np.random.Generator) -> Cr
         masks[row, :height, :width] = _fitted(grey, width, height, mirrored)
     large = (masks > 127).sum(axis=(1, 2)) >= _LEAST
     large[0] = True
-    return Crop(image=canvas.transpose(2, 0, 1), size=(height, width), masks=masks[large])
+    rows = np.flatnonzero(large)
+    return Crop(
+        image=canvas.transpose(2, 0, 1),
+        size=(height, width),
+        masks=masks[np.resize(rows, max(len(rows), count[0]))],
+    )
 
 
 def whole(picture: Picture, side: int) -> Crop:

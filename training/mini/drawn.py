@@ -44,6 +44,8 @@ class Picture:
     """Run-length codes."""
     boxes: IntArray
     """``int64[masks, 4]``: x0, y0, x1, y1."""
+    scene: bool
+    """Whether it shows many objects, with masks of their parts; else one object, with one mask."""
 
 
 def draw_pictures(path: Path, scenes: Sequence[int], objects: Sequence[int], workers: int, progress: Progress) -> None:
@@ -87,7 +89,12 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 def _picture(image: bytes, record: dict[str, Any]) -> Picture:
     kept = [item for item in record["annotations"] if item["area"] >= _LEAST]
     boxes = [(x, y, x + width + 1, y + height + 1) for x, y, width, height in (item["bbox"] for item in kept)]
-    return Picture(image, tuple(item["segmentation"] for item in kept), np.array(boxes, np.int64).reshape(-1, 4))
+    return Picture(
+        image=image,
+        codes=tuple(item["segmentation"] for item in kept),
+        boxes=np.array(boxes, np.int64).reshape(-1, 4),
+        scene=record["image"]["image_id"] < FIRST_OBJECT,
+    )
 
 
 def _members(number: int) -> dict[str, bytes]:

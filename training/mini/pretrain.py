@@ -4,8 +4,7 @@ It goes on from its last snapshot after any end. A step's crops and prompts are 
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from hqdata.errors import UsageError, explain
+from hqdata.training.ahead import one_ahead
 from hqdata.training.mini.crops import crop, whole
 from hqdata.training.mini.drawn import Picture
 from hqdata.training.mini.recipe import MINI, Pretraining
@@ -62,7 +62,7 @@ def pretrain(
     ]
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
     shape = asdict(size) | {"global_blocks": list(size.global_blocks)}
-    told = asdict(recipe) | {"cycles": list(recipe.cycles)}
+    told = asdict(recipe) | {"masks": list(recipe.masks)}
     facts = {"recipe": told, "size": shape, "pictures": len(pictures)}
     first = 0
     found = newest_snapshot(folder, warn)
@@ -72,7 +72,7 @@ def pretrain(
         sam.network.load_state_dict(found.tensors["model"])
         load_adam(optimizer, weights, found.tensors["optimizer"])
         first = found.step
-    lessons = _lessons(range(first, recipe.steps), pictures, recipe, size)
+    lessons = one_ahead(_lesson_of(step, pictures, recipe, size) for step in range(first, recipe.steps))
     for step, asked in zip(range(first, recipe.steps), lessons, strict=True):
         rate = learning_rate_at(step, recipe)
         for group in optimizer.param_groups:
@@ -91,28 +91,11 @@ def pretrain(
 
 
 def learning_rate_at(step: int, recipe: Pretraining) -> float:
-    """Rise linearly, then fall as a half cosine to 0, in each cycle anew."""
-    for length in recipe.cycles:
-        if step < length:
-            break
-        step -= length
+    """Rise linearly, then fall as a half cosine to 0."""
     if step < recipe.warm_up:
         return recipe.learning_rate * (step + 1) / recipe.warm_up
-    done = (step - recipe.warm_up) / max(1, length - recipe.warm_up)
+    done = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _lessons(steps: Iterable[int], pictures: Sequence[Picture], recipe: Pretraining, size: SamSize) -> Iterator[Lesson]:
-    """Lessons of some steps, each made while the one before is learned."""
-    with ThreadPoolExecutor(1) as maker:
-        ahead: Future[Lesson] | None = None
-        for step in steps:
-            following = maker.submit(_lesson_of, step, pictures, recipe, size)
-            if ahead is not None:
-                yield ahead.result()
-            ahead = following
-        if ahead is not None:
-            yield ahead.result()
 
 
 def _lesson_of(step: int, pictures: Sequence[Picture], recipe: Pretraining, size: SamSize) -> Lesson:

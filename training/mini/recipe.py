@@ -13,14 +13,11 @@ MINI = SamSize(
     image=256,
     window=8,
     channels=64,
-    decoder_heads=4,
+    decoder_heads=2,
     decoder_mlp=128,
     iou_width=64,
 )
 """1.5 million weights. A step of an HQ-SAM head on it takes 24 ms at batch 4 on two cores."""
-
-JUDGED = 32 * 32
-"""Pixels on the canvas of the smallest mask that sam-mini is judged by: 2 by 2 of its tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +31,14 @@ class Pretraining:
     """Drawn pictures of one object."""
     held: int = 120
     """Further pictures of either sort, which are never trained on."""
-    cycles: tuple[int, ...] = (3600, 2200)
-    """Steps of each cycle of the learning rate, which rises linearly and falls as a half cosine."""
+    steps: int = 16_000
+    """The learning rate rises linearly and falls as a half cosine over them."""
     warm_up: int = 250
     """Steps of the rise."""
-    batch: int = 16
-    """Crops of a step."""
-    masks: int = 4
-    """Most masks of a crop."""
+    batch: int = 4
+    """Crops of a step: few, with many masks each, because an image costs ten times what a prompt does."""
+    masks: tuple[int, int] = (4, 16)
+    """Fewest and most of a crop; one with fewer repeats them, each time with another prompt."""
     learning_rate: float = 1e-3
     """At its height."""
     weight_decay: float = 0.05
@@ -50,8 +47,3 @@ class Pretraining:
     gamma: float = 2.0
     clip: float = 1.0
     """Largest norm of a step's gradient."""
-
-    @property
-    def steps(self) -> int:
-        """Steps of all cycles."""
-        return sum(self.cycles)

@@ -39,7 +39,7 @@ class Lesson:
 def lesson(crops: Sequence[Crop], mask_side: int, rng: np.random.Generator, kind: str | None = None) -> Lesson:
     """Gather crops and draw a prompt for each of their masks.
 
-    Boxes are moved a little, unless all prompts are boxes.
+    Boxes are moved, most of them hardly, unless all prompts are boxes.
 
     Args:
         crops: B of them.
@@ -54,8 +54,9 @@ def lesson(crops: Sequence[Crop], mask_side: int, rng: np.random.Generator, kind
     chosen = rng.integers(len(KINDS), size=rows) if kind is None else np.full(rows, KINDS.index(kind))
     is_kind = {word: torch.from_numpy(chosen == index) for index, word in enumerate(KINDS)}
     boxes = boxes_of(inside)
-    reach = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2) * (0 if kind == "box" else _BOX_NOISE)
-    moved = boxes + reach * torch.from_numpy(rng.uniform(-1, 1, (rows, 4)).astype(np.float32))
+    reach = (0 if kind == "box" else _BOX_NOISE) * rng.random((rows, 1)) ** 2
+    moves = torch.from_numpy((reach * rng.uniform(-1, 1, (rows, 4))).astype(np.float32))
+    moved = boxes + moves * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     order = torch.from_numpy(rng.random((rows, _POINTS), dtype=np.float32))
     count = torch.from_numpy(rng.integers(1, _POINTS + 1, size=rows))
     there = is_kind["points"][:, None] & (torch.arange(_POINTS) < count[:, None])
@@ -84,20 +85,29 @@ def answers(sam: FrozenSam, asked: Lesson) -> tuple[Tensor, Tensor]:
 def lesson_loss(logits: Tensor, predicted: Tensor, masks: Tensor, recipe: Pretraining) -> Tensor:
     """SAM's loss: focal and Dice of the single mask, of the best of the other three, and the error of predicted IoU.
 
+    The single mask is enlarged first: on its own pixels, masks of a few pixels of the canvas would have none.
+
     Args:
         logits: ``[P, 4, M, M]``.
         predicted: ``[P, 4]``, IoU.
         masks: ``uint8[P, 1, S, S]``, 0 to 255.
         recipe: weights of the losses.
     """
+    large = functional.interpolate(logits[:, :1], scale_factor=2, mode="bilinear", align_corners=False)
+    single, of_single = _errors(large, masks, recipe)
+    others, of_others = _errors(logits[:, 1:], masks, recipe)
+    got = torch.cat([of_single, of_others], dim=1)
+    return single.mean() + others.amin(dim=1).mean() + functional.mse_loss(predicted, got)
+
+
+def _errors(logits: Tensor, masks: Tensor, recipe: Pretraining) -> tuple[Tensor, Tensor]:
+    """Weighted focal loss and Dice of each mask, and its IoU, ``[P, N]`` both, at the size of the logits."""
     truth = functional.adaptive_avg_pool2d(masks.float() / 255, logits.shape[-1]).expand_as(logits)
     bce = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     share = logits.sigmoid()
     focal = ((share - truth).abs() ** recipe.gamma * bce).mean(dim=(2, 3))
     dice = 1 - (2 * (share * truth).sum(dim=(2, 3)) + 1) / ((share + truth).sum(dim=(2, 3)) + 1)
-    each = recipe.focal * focal + dice
-    got = iou_of(logits.detach(), truth)
-    return each[:, 0].mean() + each[:, 1:].amin(dim=1).mean() + functional.mse_loss(predicted, got)
+    return recipe.focal * focal + dice, iou_of(logits.detach(), truth)
 
 
 def iou_of(logits: Tensor, truth: Tensor) -> Tensor:

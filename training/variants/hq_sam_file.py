@@ -67,7 +67,13 @@ def export_samhq(sam: FrozenSam, head: HQHead, path: Path) -> None:
     # A copy of each, because torch writes the whole memory that a view is part of.
     tensors = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in state.items()}
     with atomic_file(path) as stream:
-        torch.save(tensors, stream)
+        try:
+            torch.save(tensors, stream)
+        except RuntimeError as error:
+            # torch speaks of an unexpected position where the file could not be written.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
 
 
 def _parted(weights: Weights) -> tuple[Weights, Weights]:

@@ -1,9 +1,11 @@
 """Lessons: prompts of every kind for the masks of some crops, SAM's loss, IoU."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from hqdata.arrays import FloatArray
 from hqdata.training.mini.crops import whole
 from hqdata.training.mini.drawn import Picture
 from hqdata.training.mini.recipe import MINI, Pretraining
@@ -57,13 +59,21 @@ def test_the_loss_is_small_for_right_answers_only() -> None:
 
 
 def test_the_loss_of_a_mask_is_focal_and_dice() -> None:
-    """Against formulas written out over pixels."""
+    """Against formulas written out; the single mask is compared at twice its size, the others at their own."""
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(1, 1, 4, 4, generator=generator)
-    masks = (torch.rand(1, 1, 4, 4, generator=generator) > 0.5).byte() * 255
-    share, truth = logits.sigmoid().flatten().tolist(), (masks.flatten() / 255).tolist()
-    focal = [-((1 - (p if t else 1 - p)) ** 2) * np.log(p if t else 1 - p) for p, t in zip(share, truth, strict=True)]
-    dice = 1 - (2 * sum(p * t for p, t in zip(share, truth, strict=True)) + 1) / (sum(share) + sum(truth) + 1)
-    each = 20 * float(np.mean(focal)) + dice
-    found = lesson_loss(logits.expand(1, 4, 4, 4), iou_of(logits, masks / 255).expand(1, 4), masks, RECIPE)
-    assert found.item() == pytest.approx(2 * each, rel=1e-5)
+    masks = (torch.rand(1, 1, 8, 8, generator=generator) > 0.5).byte() * 255
+
+    def expected(logit: FloatArray, truth: FloatArray) -> float:
+        share = 1 / (1 + np.exp(-logit))
+        focal = np.abs(share - truth) ** 2 * -(truth * np.log(share) + (1 - truth) * np.log(1 - share))
+        dice = 1 - (2 * (share * truth).sum() + 1) / ((share + truth).sum() + 1)
+        return float(20 * focal.mean() + dice)
+
+    small, full = logits[0, 0].double().numpy(), masks[0, 0].numpy() / 255
+    means = full.reshape(4, 2, 4, 2).mean(axis=(1, 3))
+    large = cv2.resize(small, (8, 8), interpolation=cv2.INTER_LINEAR)
+    got = [((large > 0) & (full > 0)).sum() / ((large > 0) | (full > 0)).sum()]
+    got += [((small > 0) & (means >= 0.5)).sum() / ((small > 0) | (means >= 0.5)).sum()] * 3
+    found = lesson_loss(logits.expand(1, 4, 4, 4), torch.tensor([got]).float(), masks, RECIPE)
+    assert found.item() == pytest.approx(expected(large, full) + expected(small, means), rel=1e-5)
