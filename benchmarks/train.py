@@ -6,9 +6,9 @@
 For each size:
 
 - a step: seconds of waiting for data, encoder, head (prompts encoded, forward, loss, backward, update) and the rest,
-  and images a second; one thing after the other, and with the next batch prepared meanwhile, as ``hqdata train`` takes
-  steps. Means, because waits for data come in bursts, beside the median step. On a GPU also with one batch from memory
-  over and over, and the peak of the GPU's memory.
+  and images a second; one thing after the other, as ``hqdata train`` takes steps on a CPU, and with the next batch
+  prepared meanwhile, as on a GPU. Means, because waits for data come in bursts, beside the median step. On a GPU also
+  with one batch from memory over and over, and the peak of the GPU's memory.
 - the head alone: prompts encoded, forward, loss and backward of the images that are in flight at a time, as one batch;
   beside ``MaskDecoderHQ`` of the package ``segment-anything-hq`` (skipped where that is missing), called once an image
   with the same weights, prompts and loss; and beside the same after a call of SAM's own decoder, whose masks the
@@ -78,7 +78,7 @@ WAYS = {
     "ahead": "a step, the next batch prepared meanwhile",
     "from_memory": "a step, data from memory",
 }
-"""Of taking steps; the second is what ``hqdata train`` does."""
+"""Of taking steps; ``hqdata train`` takes the first on a CPU, the second on a GPU."""
 
 
 def main() -> None:

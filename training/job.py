@@ -95,7 +95,7 @@ class Job:
         return self.asked.out
 
     def batches(self, team: Team, first: int, last: int) -> Iterator[Batch]:
-        """This process's share of the steps from ``first`` to before ``last``, each prepared during the one before."""
+        """This process's share of the steps from ``first`` to before ``last``; for a GPU, each while it is busy."""
         made = batches(
             self.samples,
             # Of its own: it looks further ahead, and in a thread.
@@ -108,7 +108,8 @@ class Job:
             world=team.world,
             workers=self.workers,
         )
-        return one_ahead(batch.pin() for batch in made) if team.device.type == CUDA else one_ahead(made)
+        # On a CPU the thread would take a core from the step.
+        return one_ahead(batch.pin() for batch in made) if team.device.type == CUDA else made
 
 
 def device_for(asked: Asked) -> str:
