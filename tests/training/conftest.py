@@ -1,10 +1,14 @@
 """Training is an extra: without its packages these tests skip, and say so."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.helpers import NOT_INSTALLED, need_training
+
+if TYPE_CHECKING:
+    from tests.training.runs import Place
 
 
 class WithoutTraining(pytest.Module):
@@ -24,3 +28,19 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> "Place":
+    from tests.training.runs import make_place
+
+    return make_place(tmp_path_factory.mktemp("place"))
+
+
+@pytest.fixture(scope="module")
+def whole(place: "Place") -> dict[str, str]:
+    """What a run leaves that was never stopped."""
+    from tests.training.runs import finished
+
+    place.train("whole", threads=1)
+    return finished(place.root / "whole")

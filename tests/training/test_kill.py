@@ -17,20 +17,7 @@ import pytest
 from hqdata.training.run import STEPS as SNAPSHOTS
 from tests.faults.test_disk_full import COMMANDS, allowed
 from tests.training.child import start
-from tests.training.runs import FILES, STEPS, Place, finished, make_place
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return make_place(tmp_path_factory.mktemp("place"))
-
-
-@pytest.fixture(scope="module")
-def whole(place: Place) -> dict[str, str]:
-    """What a run leaves that was never killed."""
-    place.train("whole", threads=1)
-    return finished(place.root / "whole")
-
+from tests.training.runs import FILES, STEPS, Place, finished
 
 POINTS = (
     "train_begun",

@@ -23,18 +23,6 @@ from tests.training.child import start
 from tests.training.runs import FILES, STEPS, Place, StopAfter, finished, make_place
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return make_place(tmp_path_factory.mktemp("place"))
-
-
-@pytest.fixture(scope="module")
-def whole(place: Place) -> dict[str, str]:
-    """What a run leaves that was never stopped."""
-    place.train("whole", threads=1)
-    return finished(place.root / "whole")
-
-
 def test_a_run_leaves_nothing_else(place: Place, whole: dict[str, str]) -> None:
     run = place.root / "whole"
     assert {path.name for path in run.iterdir()} == {*FILES, SNAPSHOTS}
