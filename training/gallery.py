@@ -1,14 +1,10 @@
 """The page of a folder of pictures: means, the pictures with their scores, what colours mean, how it was made."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined
-
-from hqdata.analysis.report.page import plain
+from hqdata.analysis.report.html import allow, fill
 from hqdata.analysis.sheet import SYNTHETIC
 from hqdata.store.reader import Collection
 from hqdata.store.view import SplitView
@@ -57,30 +53,22 @@ def gallery(samples: Collection, listing: Mapping[str, Any]) -> str:
     files = resources.files("hqdata.training")
     look = resources.files("hqdata.analysis.report").joinpath("style.css").read_text("utf-8")
     style = look + files.joinpath("gallery.css").read_text("utf-8")
-    environment = Environment(
-        loader=DictLoader({"page": files.joinpath("gallery.html.jinja").read_text("utf-8")}),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=plain,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": lambda value: f"{value:,}", "percent": percent, "signed": _signed, "name": name_of}
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     groups = list(dict.fromkeys(picture["group"] for picture in listing["pictures"]))
-    return environment.get_template("page").render(
+    content = {
         **listing,
-        title=title_of(samples),
-        synthetic=samples.index["recipe"]["synthetic"],
-        groups=[(group, [one for one in listing["pictures"] if one["group"] == group]) for group in groups],
-        legend=LEGEND,
-        zoom=ZOOM,
-        base=BASE,
-        protocol_words=PROTOCOL_WORDS,
-        output_words=OUTPUT_WORDS,
-        style=style,
-        policy=f"default-src 'none'; img-src 'self' file:; style-src 'sha256-{digest}'; base-uri 'none'",
-    )
+        "title": title_of(samples),
+        "synthetic": samples.index["recipe"]["synthetic"],
+        "groups": [(group, [one for one in listing["pictures"] if one["group"] == group]) for group in groups],
+        "legend": LEGEND,
+        "zoom": ZOOM,
+        "base": BASE,
+        "protocol_words": PROTOCOL_WORDS,
+        "output_words": OUTPUT_WORDS,
+        "style": style,
+        "policy": f"default-src 'none'; img-src 'self' file:; style-src {allow(style)}; base-uri 'none'",
+    }
+    template = files.joinpath("gallery.html.jinja").read_text("utf-8")
+    return fill(template, {"percent": percent, "signed": _signed, "name": name_of}, content)
 
 
 def percent(share: float | None) -> str:

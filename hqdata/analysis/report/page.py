@@ -1,9 +1,6 @@
 """Writing the report: every section's content, one template, one file."""
 
-import base64
-import hashlib
 import shlex
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -14,6 +11,7 @@ import pyarrow as pa
 
 from hqdata.analysis.findings import CHANGES, DUPLICATES, LEAKS, LEVELS, Audit
 from hqdata.analysis.report.cards import Group, draw_cards
+from hqdata.analysis.report.html import allow, fill
 from hqdata.analysis.report.pictures import Album
 from hqdata.analysis.report.rejects import errata_table, reject_counts, reject_table
 from hqdata.analysis.report.relations import (
@@ -35,8 +33,6 @@ from hqdata.store.reader import Collection
 
 PICTURE_BYTES: Final = 9_500_000
 """Pictures stop here, so that with full tables the page stays below about 15 MB."""
-_ISOLATES = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Letters that change the direction of writing, by which a name can pose as another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,53 +168,23 @@ def _command(collection: Collection, against: Sequence[Collection]) -> str:
 
 
 def _render(content: dict[str, Any]) -> str:
-    """Fill the template; every value is escaped, and the page may run its own script and style only."""
-    from jinja2 import DictLoader, Environment, StrictUndefined  # noqa: PLC0415 - only a report needs it
-
+    """Fill the template; the page may run its own script and style only."""
     files = resources.files("hqdata.analysis.report")
     template, style, script = (
         files.joinpath(name).read_text("utf-8") for name in ("template.html.jinja", "style.css", "tables.js")
     )
-    environment = Environment(
-        loader=DictLoader({"page": template}),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=plain,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": lambda value: f"{value:,}", "link": _link, "folder": folder_name}
     policy = "; ".join(
         [
             "default-src 'none'",
             "img-src data:",
-            f"style-src 'sha256-{_hash(style)}'",
-            f"script-src 'sha256-{_hash(script)}'",
+            f"style-src {allow(style)}",
+            f"script-src {allow(script)}",
             "base-uri 'none'",
             "form-action 'none'",
         ]
     )
-    return environment.get_template("page").render(**content, style=style, script=script, policy=policy)
-
-
-def _hash(source: str) -> str:
-    return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-
-
-def plain(value: Any) -> Any:
-    r"""Show control characters and changes of writing direction as their codes, so that a name cannot pose as another.
-
-    >>> print(plain("a\u202egpj.exe"))
-    a\u202egpj.exe
-    """
-    if type(value) is not str or (value.isascii() and value.isprintable()):
-        return value
-    return "".join(
-        letter.encode("unicode_escape").decode()
-        if letter in _ISOLATES or (unicodedata.category(letter) == "Cc" and letter not in "\n\t")
-        else letter
-        for letter in value
-    )
+    filters = {"link": _link, "folder": folder_name}
+    return fill(template, filters, {**content, "style": style, "script": script, "policy": policy})
 
 
 def _link(address: str | None) -> str | None:
