@@ -33,7 +33,7 @@ from hqdata.training.run import (
     read_result,
     write_sealed,
 )
-from hqdata.training.snapshot import adam_tensors, clear_partial, load_adam, newest_snapshot, save_snapshot
+from hqdata.training.snapshot import clear_partial, load_optimizer, newest_snapshot, optimizer_tensors, save_snapshot
 from hqdata.training.trainer import Gradients, Trainer
 
 _NAMED = 8
@@ -156,7 +156,7 @@ class _Training:
         snapshot = newest_snapshot(self.job.out / STEPS, self.observer.note)
         if snapshot is not None:
             self.trainer.head.load_state_dict(snapshot.tensors["head"])
-            load_adam(self.trainer.optimizer, self.trainer.weights, snapshot.tensors["adam"])
+            load_optimizer(self.trainer.optimizer, self.trainer.weights, snapshot.tensors["adam"])
             self.first, self.how = snapshot.step, list(snapshot.state["how"])
         self._agreed(self.first)
         pieces = snapshot.state["log"] if snapshot else []
@@ -229,7 +229,7 @@ class _Training:
                 "how": self.how,
                 "log": self.log.pieces,
             }
-            adam = adam_tensors(self.trainer.optimizer, self.trainer.weights)
+            adam = optimizer_tensors(self.trainer.optimizer, self.trainer.weights)
             save_snapshot(self.job.out / STEPS, step, {"head": self.trainer.head.state_dict(), "adam": adam}, state)
             fault_point("train_snapshot")
 

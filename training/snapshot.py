@@ -112,15 +112,18 @@ def newest_snapshot(folder: Path, warn: Callable[[str], None]) -> Snapshot | Non
     return None
 
 
-def adam_tensors(optimizer: torch.optim.Optimizer, names: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Collect the state of Adam by the parameters' names: ``NAME.exp_avg``, ``NAME.exp_avg_sq``, ``NAME.step``."""
-    return {
-        f"{name}.{word}": value for name, weight in names.items() for word, value in optimizer.state[weight].items()
-    }
+def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Collect the state of an optimizer by the parameters' names; Adam's: ``NAME.exp_avg``, ``NAME.exp_avg_sq``,
+    ``NAME.step``. Parameters of other optimizers are passed over.
+    """
+    states = ((name, optimizer.state.get(weight, {})) for name, weight in names.items())
+    return {f"{name}.{word}": value for name, state in states for word, value in state.items()}
 
 
-def load_adam(optimizer: torch.optim.Optimizer, names: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-    """Put back what :func:`adam_tensors` collected."""
+def load_optimizer(
+    optimizer: torch.optim.Optimizer, names: Mapping[str, Tensor], tensors: Mapping[str, Tensor]
+) -> None:
+    """Put back what :func:`optimizer_tensors` collected."""
     for key, value in tensors.items():
         name, _, word = key.rpartition(".")
         weight = names[name]

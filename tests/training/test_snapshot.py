@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from hqdata.training.checkpoint import CheckpointError
-from hqdata.training.snapshot import MANIFEST, adam_tensors, clear_partial, load_adam, newest_snapshot, save_snapshot
+from hqdata.training.snapshot import (
+    MANIFEST,
+    clear_partial,
+    load_optimizer,
+    newest_snapshot,
+    optimizer_tensors,
+    save_snapshot,
+)
 from tests.helpers import cut, flip
 
 
@@ -124,12 +131,12 @@ def test_adam_goes_on_to_the_bit(tmp_path: Path) -> None:
         step(model, optimizer, number)
         if number == 1:
             names = dict(model.named_parameters())
-            save_snapshot(tmp_path, 2, {"model": model.state_dict(), "adam": adam_tensors(optimizer, names)}, {})
+            save_snapshot(tmp_path, 2, {"model": model.state_dict(), "adam": optimizer_tensors(optimizer, names)}, {})
     other, another = made()
     found = newest_snapshot(tmp_path, refuse)
     assert found is not None
     other.load_state_dict(found.tensors["model"])
-    load_adam(another, dict(other.named_parameters()), found.tensors["adam"])
+    load_optimizer(another, dict(other.named_parameters()), found.tensors["adam"])
     for number in (2, 3):
         step(other, another, number)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))

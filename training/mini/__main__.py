@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from hqdata.errors import HQDataError
 from hqdata.fetch.progress import SILENT
 from hqdata.training.mini.drawn import draw_pictures, read_pictures
 from hqdata.training.mini.pretrain import judge, pretrain
@@ -15,6 +16,9 @@ from hqdata.training.mini.recipe import MINI, Pretraining
 from hqdata.training.sam import save_sam
 
 _EVERY = 50
+SCENES = "scenes"
+SORTS = (("pictures of one object", False), (SCENES, True))
+"""Of pictures: what they are called, whether they show many objects."""
 LEAST = (0, 256, 1024)
 """Pixels on the canvas of the smallest mask that counts: all, a token's, four tokens'."""
 
@@ -44,11 +48,11 @@ def main() -> None:
     save_sam(sam, path)
     pictures = read_pictures(held)
     out("mean IoU with held-out coarse masks, by prompt\n")
-    for scene, title in ((False, "one object"), (True, "scenes")):
-        for least in LEAST if scene else LEAST[:1]:
-            means = judge(sam, [one for one in pictures if one.scene == scene], least)
-            said = ", ".join(f"{kind} {mean:.3f}" for kind, mean in means.items())
-            out(f"{title}, masks of {least} pixels or more: {said}\n")
+    sorts = {word: [one for one in pictures if one.scene == scene] for word, scene in SORTS}
+    for word, some in {"all": pictures, **sorts}.items():
+        for least in LEAST if word == SCENES else LEAST[:1]:
+            said = ", ".join(f"{kind} {mean:.3f}" for kind, mean in judge(sam, some, least).items())
+            out(f"{word}, masks of {least} pixels or more: {said}\n")
     out(f"{path} written\n")
 
 
@@ -71,4 +75,7 @@ def _warn(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except HQDataError as error:
+        sys.exit(f"hqdata: {error}")

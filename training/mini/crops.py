@@ -8,7 +8,7 @@ import numpy as np
 from hqdata.arrays import FloatArray, IntArray, UInt8Array
 from hqdata.training.mini.drawn import Picture, mask, pixels
 
-WHOLE = 0.6
+WHOLE = 0.8
 """Share of crops that are the whole picture."""
 SPAN = (0.15, 0.9)
 """How much of a zoomed crop's side the mask spans that it was zoomed to."""

@@ -1,6 +1,7 @@
 """The pretraining of sam-mini: every weight of a SAM, from random ones, on drawn pictures with coarse masks.
 
-It goes on from its last snapshot after any end. A step's crops and prompts are a function of the seed and the step.
+Muon learns most of them: with AdamW it takes several times as many steps until boxes and points are heeded. It goes on
+from its last snapshot after any end. A step's crops and prompts are a function of the seed and the step.
 """
 
 import math
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
@@ -21,7 +23,7 @@ from hqdata.training.mini.recipe import MINI, Pretraining
 from hqdata.training.mini.teach import KINDS, Lesson, answers, iou_of, lesson, lesson_loss
 from hqdata.training.sam import FrozenSam, new_sam
 from hqdata.training.size import SamSize
-from hqdata.training.snapshot import adam_tensors, load_adam, newest_snapshot, save_snapshot
+from hqdata.training.snapshot import load_optimizer, newest_snapshot, optimizer_tensors, save_snapshot
 
 SAVE_EVERY = 250
 
@@ -48,19 +50,14 @@ def pretrain(
         warn: told of snapshots that are passed over.
 
     Raises:
-        UsageError: the folder holds snapshots of another recipe.
+        UsageError: the folder holds snapshots of another recipe, or torch is too old.
         CheckpointError: no snapshot in the folder is whole.
         RuntimeError: a gradient is not finite; nothing was updated by it.
     """
     sam = new_sam(size, recipe.seed)
     sam.network.train().requires_grad_(True)
     weights = dict(sam.network.named_parameters())
-    plain = [weight for weight in weights.values() if weight.ndim < 2]
-    groups = [
-        {"params": [weight for weight in weights.values() if weight.ndim >= 2], "weight_decay": recipe.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    optimizers = _optimizers(sam.network, recipe)
     shape = asdict(size) | {"global_blocks": list(size.global_blocks)}
     told = asdict(recipe) | {"masks": list(recipe.masks)}
     facts = {"recipe": told, "size": shape, "pictures": len(pictures)}
@@ -70,32 +67,49 @@ def pretrain(
         if found.state != facts:
             raise UsageError(explain(f"{folder} holds snapshots of another pretraining", do="choose another folder"))
         sam.network.load_state_dict(found.tensors["model"])
-        load_adam(optimizer, weights, found.tensors["optimizer"])
+        for word, optimizer in optimizers.items():
+            load_optimizer(optimizer, weights, found.tensors[word])
         first = found.step
     lessons = one_ahead(_lesson_of(step, pictures, recipe, size) for step in range(first, recipe.steps))
     for step, asked in zip(range(first, recipe.steps), lessons, strict=True):
-        rate = learning_rate_at(step, recipe)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         loss = lesson_loss(*answers(sam, asked), asked.masks, recipe)
-        optimizer.zero_grad()
+        sam.network.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         clip_grad_norm_(weights.values(), recipe.clip, error_if_nonfinite=True)
-        optimizer.step()
+        for optimizer, rate in zip(optimizers.values(), (recipe.muon_rate, recipe.adam_rate), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share_at(step, recipe)
+            optimizer.step()
         on_step(step + 1, loss.item())
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == recipe.steps:
-            tensors = {"model": sam.network.state_dict(), "optimizer": adam_tensors(optimizer, weights)}
-            save_snapshot(folder, step + 1, tensors, facts)
+            moments = {word: optimizer_tensors(one, weights) for word, one in optimizers.items()}
+            save_snapshot(folder, step + 1, {"model": sam.network.state_dict(), **moments}, facts)
     sam.network.eval().requires_grad_(False)
     return sam
 
 
-def learning_rate_at(step: int, recipe: Pretraining) -> float:
-    """Rise linearly, then fall as a half cosine to 0."""
+def _optimizers(network: nn.Module, recipe: Pretraining) -> dict[str, torch.optim.Optimizer]:
+    """Muon for the matrices of linear layers, AdamW for all else; vectors do not decay."""
+    if not hasattr(torch.optim, "Muon"):
+        raise UsageError(explain("this pretraining needs Muon", expected="torch 2.9 or newer", got=torch.__version__))
+    linear = [module.weight for module in network.modules() if isinstance(module, nn.Linear)]
+    others = [weight for weight in network.parameters() if all(weight is not one for one in linear)]
+    decays = {True: recipe.weight_decay, False: 0.0}
+    groups = [
+        {"params": [weight for weight in others if (weight.ndim >= 2) == wide], "weight_decay": decay}
+        for wide, decay in decays.items()
+    ]
+    # Updates as large as AdamW's: one weight decay and one scale of learning rates for both.
+    muon = torch.optim.Muon(linear, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw")
+    return {"muon": muon, "adam": torch.optim.AdamW(groups)}
+
+
+def share_at(step: int, recipe: Pretraining) -> float:
+    """Share of a learning rate that is left: it rises linearly, then falls as a half cosine to 0."""
     if step < recipe.warm_up:
-        return recipe.learning_rate * (step + 1) / recipe.warm_up
+        return (step + 1) / recipe.warm_up
     done = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    return 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _lesson_of(step: int, pictures: Sequence[Picture], recipe: Pretraining, size: SamSize) -> Lesson:
@@ -107,7 +121,7 @@ def _lesson_of(step: int, pictures: Sequence[Picture], recipe: Pretraining, size
 
 @torch.no_grad()
 def judge(sam: FrozenSam, pictures: Sequence[Picture], least: int = 0, seed: int = 0) -> dict[str, float]:
-    """Mean IoU with the coarse masks of whole pictures, by kind of prompt.
+    """Mean IoU with the coarse masks of whole pictures, over all masks, by kind of prompt.
 
     Args:
         sam: what is judged: its single mask.

@@ -1,4 +1,4 @@
-"""What a SAM learns from a batch of crops: prompts of every kind, SAM's losses, and how good its masks are."""
+"""What a SAM learns from a batch of crops: prompts of every kind, its losses, and how good its masks are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,15 @@ from hqdata.training.prompts import ABSENT, FOREGROUND, Prompts, encode_prompts
 from hqdata.training.sam import FrozenSam
 
 KINDS = ("box", "points", "mask")
+_CHANCES = (0.6, 0.2, 0.2)
+"""Of the kinds."""
 _POINTS = 10
 _BOX_NOISE = 0.1
 """A box's sides move by at most this share of its width and height."""
+_WINDOW = 48
+"""Points on a side of the window around a mask in which it is compared."""
+_MARGIN = 0.25, 1 / 64
+"""Of the window, on each side: a share of the mask's own width or height, and a share of the canvas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,7 +57,7 @@ def lesson(crops: Sequence[Crop], mask_side: int, rng: np.random.Generator, kind
     of = torch.from_numpy(np.repeat(np.arange(len(crops)), [len(crop.masks) for crop in crops]))
     rows = len(masks)
     inside = masks > 127
-    chosen = rng.integers(len(KINDS), size=rows) if kind is None else np.full(rows, KINDS.index(kind))
+    chosen = rng.choice(len(KINDS), rows, p=_CHANCES) if kind is None else np.full(rows, KINDS.index(kind))
     is_kind = {word: torch.from_numpy(chosen == index) for index, word in enumerate(KINDS)}
     boxes = boxes_of(inside)
     reach = (0 if kind == "box" else _BOX_NOISE) * rng.random((rows, 1)) ** 2
@@ -83,31 +89,54 @@ def answers(sam: FrozenSam, asked: Lesson) -> tuple[Tensor, Tensor]:
 
 
 def lesson_loss(logits: Tensor, predicted: Tensor, masks: Tensor, recipe: Pretraining) -> Tensor:
-    """SAM's loss: focal and Dice of the single mask, of the best of the other three, and the error of predicted IoU.
+    """The loss of the single mask, of the best of the other three, and the error of predicted IoU.
 
-    The single mask is enlarged first: on its own pixels, masks of a few pixels of the canvas would have none.
+    Focal loss and Dice, as in the SAM paper (appendix A), and cross-entropy, as in HQ-SAM's. Focal loss compares all of
+    the canvas. The other two compare a window around each mask, at as many points whatever its size: a mask of a few
+    pixels of the canvas has hardly one of the logits' own.
 
     Args:
         logits: ``[P, 4, M, M]``.
         predicted: ``[P, 4]``, IoU.
         masks: ``uint8[P, 1, S, S]``, 0 to 255.
-        recipe: weights of the losses.
+        recipe: weight of the focal loss.
     """
-    large = functional.interpolate(logits[:, :1], scale_factor=2, mode="bilinear", align_corners=False)
-    single, of_single = _errors(large, masks, recipe)
-    others, of_others = _errors(logits[:, 1:], masks, recipe)
-    got = torch.cat([of_single, of_others], dim=1)
-    return single.mean() + others.amin(dim=1).mean() + functional.mse_loss(predicted, got)
+    places = _around(masks)
+    right = _seen_at(masks / 255, places).expand(-1, logits.shape[1], -1, -1)
+    made = _seen_at(logits, places)
+    bce = functional.binary_cross_entropy_with_logits(made, right, reduction="none").mean(dim=(2, 3))
+    errors = recipe.focal * _focal(logits, masks, recipe.gamma) + bce + _dice(made.sigmoid(), right)
+    of_iou = functional.mse_loss(predicted, iou_of(made.detach(), right))
+    return errors[:, 0].mean() + errors[:, 1:].amin(dim=1).mean() + of_iou
 
 
-def _errors(logits: Tensor, masks: Tensor, recipe: Pretraining) -> tuple[Tensor, Tensor]:
-    """Weighted focal loss and Dice of each mask, and its IoU, ``[P, N]`` both, at the size of the logits."""
+def _seen_at(masks: Tensor, places: Tensor) -> Tensor:
+    """Read masks bilinearly; beyond the canvas they go on as at its border."""
+    return functional.grid_sample(masks, places, align_corners=False, padding_mode="border")
+
+
+def _around(masks: Tensor) -> Tensor:
+    """Places ``[P, 48, 48, 2]`` in a window around each mask, as ``grid_sample`` takes them."""
+    side = masks.shape[-1]
+    boxes = boxes_of(masks > 127)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    margin = _MARGIN[0] * (high - low) + _MARGIN[1] * side
+    steps = (torch.arange(_WINDOW) + 0.5) / _WINDOW
+    x, y = ((low - margin)[..., None] + (high - low + 2 * margin)[..., None] * steps).unbind(dim=1)
+    places = torch.stack([x[:, None].expand(-1, _WINDOW, -1), y[:, :, None].expand(-1, -1, _WINDOW)], dim=-1)
+    return 2 * places / side - 1
+
+
+def _focal(logits: Tensor, masks: Tensor, gamma: float) -> Tensor:
+    """Focal loss of each mask, ``[P, N]``, at the size of the logits."""
     truth = functional.adaptive_avg_pool2d(masks.float() / 255, logits.shape[-1]).expand_as(logits)
     bce = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    share = logits.sigmoid()
-    focal = ((share - truth).abs() ** recipe.gamma * bce).mean(dim=(2, 3))
-    dice = 1 - (2 * (share * truth).sum(dim=(2, 3)) + 1) / ((share + truth).sum(dim=(2, 3)) + 1)
-    return recipe.focal * focal + dice, iou_of(logits.detach(), truth)
+    return ((logits.sigmoid() - truth).abs() ** gamma * bce).mean(dim=(2, 3))
+
+
+def _dice(share: Tensor, truth: Tensor) -> Tensor:
+    """Dice loss of each mask, ``[P, N]``."""
+    return 1 - (2 * (share * truth).sum(dim=(2, 3)) + 1) / ((share + truth).sum(dim=(2, 3)) + 1)
 
 
 def iou_of(logits: Tensor, truth: Tensor) -> Tensor:
