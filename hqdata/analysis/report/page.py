@@ -183,7 +183,7 @@ def _render(content: dict[str, Any]) -> str:
             "form-action 'none'",
         ]
     )
-    filters = {"link": _link, "folder": folder_name}
+    filters: dict[str, Callable[..., Any]] = {"link": _link, "folder": folder_name}
     return fill(template, filters, {**content, "style": style, "script": script, "policy": policy})
 
 
