@@ -3,9 +3,10 @@
 import importlib.util
 import os
 import signal
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -110,8 +111,11 @@ def train(
         raise
     if leads:
         _print_outcome(outcome, json=json)
-    if not outcome.finished:
-        raise typer.Exit(128 + (watch.signal or signal.SIGINT))
+    code = 0 if outcome.finished else 128 + (watch.signal or signal.SIGINT)
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        _leave(code)
+    if code:
+        raise typer.Exit(code)
 
 
 def missing_packages() -> list[str]:
@@ -125,6 +129,13 @@ def require_torch() -> None:
     if missing:
         what = f"training needs {', '.join(missing)}"
         raise UsageError(explain(what, did="nothing was written", do="pip install 'hqdata[train]'"))
+
+
+def _leave(code: int) -> NoReturn:
+    """End one of several processes at once: after torch.distributed, an interpreter aborts now and then at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def _again(out: Path) -> str:

@@ -189,7 +189,7 @@ def test_where_the_first_process_fails_all_do(tmp_path: Path) -> None:
         "def fail(): raise HQDataError('no room')\n"
         "with joined('cpu') as team:\n"
         "    try:\n        team.lead(fail)\n"
-        "    except HQDataError as error:\n        print(team.rank, error, flush=True)\n"
+        "    except HQDataError as error:\n        print(f'{team.rank} {error}\\n', end='', flush=True)\n"
     )
     script = tmp_path / "script.py"
     script.write_text(code)
